@@ -1,0 +1,13 @@
+//! The tensor graph (IR): a flat, topologically ordered, hash-consed list of typed nodes.
+//!
+//! Every node knows its shape, its dtype and the source line it came from. The operation set is small on purpose:
+//! differentiation, taint, cost and execution each need one rule per [`Op`], and convenience (einsum, mean, masks,
+//! short convolutions of several groups) is lowered to it while tracing.
+
+mod graph;
+mod op;
+mod shape;
+
+pub use graph::{Graph, InputSpec, Node, NodeId, Param, ParamKind};
+pub use op::{Axis, Binary, Compare, DType, Distribution, Op, Real, Reduction, Span, Unary};
+pub use shape::{Error, broadcast, infer};
