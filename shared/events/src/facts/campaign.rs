@@ -1,0 +1,278 @@
+//! What operators command, and how services capture it.
+
+use move37_core::Hash;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::set::fact_set;
+use crate::genome::Genome;
+
+fact_set! {
+    /// Facts of operator tools.
+    CampaignFact on Campaigns by Operator {
+        CampaignStarted = "campaign.started" v 1;
+        CampaignPaused = "campaign.paused" v 1;
+        CampaignResumed = "campaign.resumed" v 1;
+        CampaignStopped = "campaign.stopped" v 1;
+        BudgetSet = "budget.set" v 1;
+    }
+}
+
+impl CampaignFact {
+    /// The command that made this fact: a retried command is not carried out twice.
+    pub fn command(&self) -> &CommandId {
+        match self {
+            CampaignFact::CampaignStarted(body) => &body.command,
+            CampaignFact::CampaignPaused(body) => &body.command,
+            CampaignFact::CampaignResumed(body) => &body.command,
+            CampaignFact::CampaignStopped(body) => &body.command,
+            CampaignFact::BudgetSet(body) => &body.command,
+        }
+    }
+}
+
+/// Name of an operator's command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct CommandId(pub String);
+
+/// A search began, with everything that decides its course.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignStarted {
+    /// Command.
+    pub command: CommandId,
+    /// The whole configuration.
+    pub campaign: Campaign,
+}
+
+/// The campaign was paused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignPaused {
+    /// Command.
+    pub command: CommandId,
+}
+
+/// The campaign was resumed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignResumed {
+    /// Command.
+    pub command: CommandId,
+}
+
+/// The campaign was stopped for good.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignStopped {
+    /// Command.
+    pub command: CommandId,
+    /// Why.
+    pub reason: String,
+}
+
+/// The budget was set to these totals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetSet {
+    /// Command.
+    pub command: CommandId,
+    /// New totals (never increments).
+    pub budget: Budget,
+}
+
+/// A service's capture of an operator fact (L1). Every service writes it on its own topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignFollowed {
+    /// Place of the operator's fact in its chain.
+    pub sequence: u64,
+    /// What it said.
+    pub what: Followed,
+}
+
+/// What an operator fact said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+pub enum Followed {
+    /// Started with this configuration.
+    Started(Box<Campaign>),
+    /// Paused.
+    Paused,
+    /// Resumed.
+    Resumed,
+    /// Stopped, with the reason.
+    Stopped(String),
+    /// Budget totals.
+    Budget(Budget),
+}
+
+/// Everything that decides a campaign's course.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Campaign {
+    /// Seed of every draw.
+    pub seed: u64,
+    /// Parallel loops.
+    pub lanes: u32,
+    /// Totals that end it.
+    pub budget: Budget,
+    /// Programs that are trained first; the first is the baseline.
+    pub programs: Vec<SeedProgram>,
+    /// The language model around the mixing layer.
+    pub model: Model,
+    /// What candidates are trained on.
+    pub tasks: Vec<Task>,
+    /// How they are trained.
+    pub training: Training,
+    /// What the gate admits.
+    pub gate: GatePolicy,
+    /// How parents are chosen.
+    pub sampling: Sampling,
+}
+
+/// Totals of a campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Budget {
+    /// Experiments (beyond the seed programs) that reach an insight.
+    pub experiments: u32,
+    /// Experiments that may end without one, in all.
+    pub failures: u32,
+    /// Training FLOPs in all; none for no limit.
+    pub flops: Option<f64>,
+}
+
+/// A program given at the start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SeedProgram {
+    /// Name.
+    pub name: String,
+    /// PyTorch text.
+    pub source: String,
+    /// Digest of the text.
+    #[schemars(with = "String")]
+    pub hash: Hash,
+    /// Its grammar form, where the grammar can express it.
+    pub genome: Option<Genome>,
+}
+
+/// Dimensions of the language model: embedding, `layers` x [mixer, SwiGLU], head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Model {
+    /// Width.
+    pub d_model: u32,
+    /// Blocks.
+    pub layers: u32,
+    /// Heads, offered to the program.
+    pub heads: u32,
+    /// Inner size of the SwiGLU.
+    pub swiglu: u32,
+}
+
+/// A training task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// Name, unique in the campaign.
+    pub name: String,
+    /// Sequence length in tokens.
+    pub sequence: u32,
+    /// What it is.
+    pub kind: TaskKind,
+}
+
+/// Kinds of task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Next-byte prediction; the value is the validation loss in nats per byte (lower is better).
+    Bytes {
+        /// The text.
+        corpus: Corpus,
+    },
+    /// Multi-query associative recall; the value is the accuracy on the queries (higher is better).
+    Mqar {
+        /// Vocabulary size.
+        vocabulary: u32,
+        /// Key-value pairs per sequence.
+        pairs: u32,
+    },
+}
+
+impl TaskKind {
+    /// Whether a higher value is better.
+    pub fn higher_is_better(&self) -> bool {
+        match self {
+            TaskKind::Bytes { .. } => false,
+            TaskKind::Mqar { .. } => true,
+        }
+    }
+}
+
+/// A text, by content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Corpus {
+    /// Name for people.
+    pub name: String,
+    /// Digest of its bytes.
+    #[schemars(with = "String")]
+    pub hash: Hash,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// How a candidate is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Training {
+    /// Optimiser steps per run.
+    pub steps: u32,
+    /// Sequences per step.
+    pub batch: u32,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up, before the cosine decay.
+    pub warmup: u32,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Global gradient-norm clip.
+    pub clip: f64,
+    /// Runs per task, each with its own seed; the same seeds for every candidate.
+    pub seeds: u32,
+    /// Attempts of one run before it counts as failed.
+    pub attempts: u32,
+    /// Validation sequences at the end of a run.
+    pub validation: u32,
+}
+
+/// Growth of cost with sequence length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Complexity {
+    /// O(n)
+    #[serde(rename = "n")]
+    Linear,
+    /// O(n log n)
+    #[serde(rename = "n log n")]
+    LogLinear,
+    /// O(n^2)
+    #[serde(rename = "n^2")]
+    Quadratic,
+}
+
+/// What the gate admits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GatePolicy {
+    /// Steepest growth of a parent or child; steeper programs serve as baselines only.
+    pub max_complexity: Complexity,
+    /// Admit what could be neither proved nor refuted.
+    pub admit_unproved: bool,
+    /// Most trained parameters of one mixing layer, as a multiple of the baseline's.
+    pub max_parameters: f64,
+    /// Most forward FLOPs of one mixing layer, as a multiple of the baseline's.
+    pub max_flops: f64,
+}
+
+/// How parents and references are chosen: ASI-Arch's ranks, arXiv 2507.18074.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sampling {
+    /// Pool capacity.
+    pub pool: u32,
+    /// The parent is drawn from ranks 1 to this.
+    pub parents: u32,
+    /// References are drawn from the next ranks, to this.
+    pub references_to: u32,
+    /// Number of references.
+    pub references: u32,
+}

@@ -1,0 +1,37 @@
+//! What each fact says, topic by topic. Past tense, whole in itself: enough to redo it, never a pointer to something
+//! that can change.
+
+mod analyst;
+mod campaign;
+mod common;
+mod engineer;
+mod memory;
+mod researcher;
+mod runs;
+mod set;
+mod trainer;
+
+pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Insight, InsightRecorded, Scored, Term};
+pub use campaign::{
+    Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed, CampaignStarted,
+    CampaignStopped, CommandId, Complexity, Corpus, Followed, GatePolicy, Model, Sampling, SeedProgram, Task, TaskKind,
+    Training,
+};
+pub use common::{Brief, Expectation, Provenance, ResultSummary, RunId, Spend, Stage, TaskScore};
+pub use engineer::{
+    CandidateAdmitted, CandidateRefused, CodeDiffProposed, Cost, EngineerFact, ExperimentAbandoned, Finding,
+    GateReport, Proof,
+};
+pub use memory::{
+    Basis, CampaignClosed, CloseReason, Ending, ExperimentRecorded, Failure, Left, Lessons, MemoryFact, MoveRecord,
+    ParentSampled, Standing,
+};
+pub use researcher::{Design, HypothesisProposed, HypothesisWithdrawn, ResearcherFact};
+pub use runs::{
+    CurvePoint, MetricsRecorded, Outcome, Platform, RunAccepted, RunDeclined, RunFact, RunFinished, RunResult,
+    WorkerJoined, WorkerLeft,
+};
+pub use trainer::{
+    Job, RunCompleted, RunDispatched, RunFailed, RunLost, RunStopped, RunUnplaced, TrainerFact, TrainingCompleted,
+    TrainingFailed, TrainingScheduled,
+};

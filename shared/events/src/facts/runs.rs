@@ -1,0 +1,173 @@
+//! What workers report.
+
+use move37_core::{CampaignId, Hash};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::common::{RunId, Spend};
+use super::set::fact_set;
+
+fact_set! {
+    /// Facts of workers; each worker's boot is a chain of its own.
+    RunFact on Runs by Worker {
+        WorkerJoined = "worker.joined" v 1, in none;
+        RunAccepted = "run.accepted" v 1 about run, in campaign;
+        RunDeclined = "run.declined" v 1 about run, in campaign;
+        MetricsRecorded = "metrics.recorded" v 1 about run, in campaign;
+        RunFinished = "run.finished" v 1 about run, in campaign;
+        WorkerLeft = "worker.left" v 1, in none;
+    }
+}
+
+/// A worker offers its slots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerJoined {
+    /// Host.
+    pub host: String,
+    /// Device, in words.
+    pub device: String,
+    /// Threads per run.
+    pub threads: u32,
+    /// Version and build of the binary.
+    pub binary: String,
+    /// Free slots.
+    pub free: u32,
+}
+
+/// A worker took a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunAccepted {
+    /// Campaign.
+    #[schemars(with = "String")]
+    pub campaign: CampaignId,
+    /// Run.
+    pub run: RunId,
+    /// Attempt.
+    pub attempt: u32,
+    /// Slots still free.
+    pub free: u32,
+}
+
+/// A worker did not take a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunDeclined {
+    /// Campaign.
+    #[schemars(with = "String")]
+    pub campaign: CampaignId,
+    /// Run.
+    pub run: RunId,
+    /// Attempt.
+    pub attempt: u32,
+    /// Why.
+    pub why: String,
+    /// Slots still free.
+    pub free: u32,
+}
+
+/// A run's progress; without points it says only that the worker is alive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricsRecorded {
+    /// Campaign.
+    #[schemars(with = "String")]
+    pub campaign: CampaignId,
+    /// Run.
+    pub run: RunId,
+    /// Attempt.
+    pub attempt: u32,
+    /// Steps done of all.
+    pub step: u32,
+    /// Steps in all.
+    pub steps: u32,
+    /// New points of the training curve.
+    pub points: Vec<CurvePoint>,
+}
+
+/// A point of a training curve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CurvePoint {
+    /// Optimiser step, from 1.
+    pub step: u32,
+    /// Mean training loss since the point before, nats per scored token.
+    pub loss: f64,
+}
+
+/// A run ended on its worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunFinished {
+    /// Campaign.
+    #[schemars(with = "String")]
+    pub campaign: CampaignId,
+    /// Run.
+    pub run: RunId,
+    /// Attempt.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it cost.
+    pub spend: Spend,
+    /// Slots free again.
+    pub free: u32,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a result.
+    Completed(Box<RunResult>),
+    /// With an error: divergence, a missing corpus, ..
+    Failed(String),
+    /// It was told to stop.
+    Stopped,
+}
+
+/// Result of one run, with what it takes to repeat it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunResult {
+    /// Task.
+    pub task: String,
+    /// Seed number, from 0.
+    pub seed: u32,
+    /// The task's value on validation data.
+    pub value: f64,
+    /// Validation loss, nats per scored token.
+    pub validation_loss: f64,
+    /// Training curve.
+    pub curve: Vec<CurvePoint>,
+    /// Trained parameters of the whole model.
+    pub parameters: u64,
+    /// Tokens seen.
+    pub tokens: u64,
+    /// Training FLOPs.
+    pub flops: f64,
+    /// Digest of the data.
+    #[schemars(with = "String")]
+    pub data_hash: Hash,
+    /// Digest of the program's text.
+    #[schemars(with = "String")]
+    pub program: Hash,
+    /// Where and how it ran: bit-for-bit equality is promised only for equal values.
+    pub platform: Platform,
+}
+
+/// What bit-for-bit equality depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Platform {
+    /// Version and build of the binary.
+    pub binary: String,
+    /// Device, in words.
+    pub device: String,
+    /// CPU features that kernels use.
+    pub features: String,
+    /// Threads.
+    pub threads: u32,
+}
+
+/// A worker leaves; its slots are gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerLeft {
+    /// Why.
+    pub why: String,
+    /// Free slots: none.
+    pub free: u32,
+}

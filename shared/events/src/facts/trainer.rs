@@ -1,0 +1,195 @@
+//! Placement and results of trainings.
+
+use move37_core::{ExperimentId, Hash, Key};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::campaign::{CampaignFollowed, Model, Task, Training};
+use super::common::{Brief, ResultSummary, RunId, Spend, Stage};
+use super::runs::RunResult;
+use super::set::fact_set;
+use crate::genome::Genome;
+
+fact_set! {
+    /// Facts of the trainer.
+    TrainerFact on Trainer by Trainer {
+        CampaignFollowed = "campaign.followed" v 1;
+        TrainingScheduled = "training.scheduled" v 1 about experiment;
+        RunDispatched = "run.dispatched" v 1 about run;
+        RunUnplaced = "run.unplaced" v 1 about run;
+        RunCompleted = "run.completed" v 1 about run;
+        RunFailed = "run.failed" v 1 about run;
+        RunLost = "run.lost" v 1 about run;
+        RunStopped = "run.stopped" v 1 about run;
+        TrainingCompleted = "training.completed" v 1 about experiment;
+        TrainingFailed = "training.failed" v 1 about experiment;
+    }
+}
+
+/// An admitted candidate was taken on: these runs are to be trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrainingScheduled {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Stage.
+    pub stage: Stage,
+    /// The hypothesis in short.
+    pub brief: Brief,
+    /// Grammar form, where there is one.
+    pub genome: Option<Genome>,
+    /// The candidate's text.
+    pub source: String,
+    /// Digest of the text.
+    #[schemars(with = "String")]
+    pub program: Hash,
+    /// True for the program that all scores are relative to.
+    pub baseline: bool,
+    /// Whether it may be a parent.
+    pub parent: bool,
+    /// Trained parameters of one mixing layer, as the gate counted.
+    pub parameters: u64,
+    /// Forward FLOPs of one mixing layer for one sequence, as the gate counted.
+    pub flops: f64,
+    /// Runs, in the order in which they are placed.
+    pub runs: Vec<RunId>,
+}
+
+/// A run was given to a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunDispatched {
+    /// Run.
+    pub run: RunId,
+    /// Attempt, from 1.
+    pub attempt: u32,
+    /// Worker: key of its chain.
+    #[schemars(with = "String")]
+    pub worker: Key,
+    /// What to do.
+    pub job: Job,
+}
+
+/// A training job, whole in itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Job {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// The candidate's text.
+    pub source: String,
+    /// Digest of the text.
+    #[schemars(with = "String")]
+    pub program: Hash,
+    /// Model around it.
+    pub model: Model,
+    /// Task.
+    pub task: Task,
+    /// How to train.
+    pub training: Training,
+    /// Seed number, from 0: names the run among its siblings.
+    pub seed_number: u32,
+    /// Seed of initialisation and data order.
+    pub seed: u64,
+}
+
+/// A dispatched run came back unaccepted; no attempt was spent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunUnplaced {
+    /// Run.
+    pub run: RunId,
+    /// Attempt, unchanged.
+    pub attempt: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// A run completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunCompleted {
+    /// Run.
+    pub run: RunId,
+    /// Attempt that completed.
+    pub attempt: u32,
+    /// Its result.
+    pub result: RunResult,
+    /// Its cost.
+    pub spend: Spend,
+}
+
+/// A run failed for good.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunFailed {
+    /// Run.
+    pub run: RunId,
+    /// Last attempt.
+    pub attempt: u32,
+    /// Why.
+    pub why: String,
+    /// Its cost.
+    pub spend: Spend,
+}
+
+/// A run's worker fell silent or left; the run is dispatched again with the next attempt, or has failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunLost {
+    /// Run.
+    pub run: RunId,
+    /// Attempt that was lost.
+    pub attempt: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// A run was stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunStopped {
+    /// Run.
+    pub run: RunId,
+    /// Attempt that was stopped.
+    pub attempt: u32,
+    /// Why, with the evidence.
+    pub why: String,
+}
+
+/// All runs of an experiment's stage completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrainingCompleted {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Stage.
+    pub stage: Stage,
+    /// The hypothesis in short.
+    pub brief: Brief,
+    /// Grammar form, where there is one.
+    pub genome: Option<Genome>,
+    /// Digest of the candidate's text.
+    #[schemars(with = "String")]
+    pub program: Hash,
+    /// True for the program that all scores are relative to.
+    pub baseline: bool,
+    /// Whether it may be a parent.
+    pub parent: bool,
+    /// Every run's result, in order.
+    pub runs: Vec<RunResult>,
+    /// The results in short.
+    pub results: ResultSummary,
+    /// Cost of all runs, lost attempts included.
+    pub spend: Spend,
+}
+
+/// A stage could not be completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrainingFailed {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Stage.
+    pub stage: Stage,
+    /// The hypothesis in short, where there was one.
+    pub brief: Option<Brief>,
+    /// Why.
+    pub why: String,
+    /// Cost so far.
+    pub spend: Spend,
+}
