@@ -55,3 +55,45 @@ fn strip(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use move37_core::{FactType, Head, Key, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+
+    fn fact(source: &str, time: u64, body: &Value) -> Recorded {
+        let key: Key = "c".parse().unwrap();
+        let fact = FactType { name: "run.completed".to_owned(), version: 1 };
+        let envelope = Head::default().next(&key, &source.parse().unwrap(), fact, Timestamp::from_millis(time));
+        Recorded { envelope, body: body.to_string().into_bytes() }
+    }
+
+    fn hash(facts: &[Recorded]) -> Hash {
+        let mut decisions = Decisions::default();
+        facts.iter().for_each(|fact| decisions.add(fact).unwrap());
+        decisions.hash()
+    }
+
+    #[test]
+    fn times_and_machines_are_no_decisions() {
+        let one = fact("trainer", 1, &json!({"run": "1", "spend": {"flops": 2.0, "seconds": 3.0}, "worker": "a"}));
+        let two = fact("trainer", 9, &json!({"run": "1", "spend": {"flops": 2.0, "seconds": 4.0}, "worker": "b"}));
+        assert_eq!(hash(&[one]), hash(&[two]));
+    }
+
+    #[test]
+    fn numbers_and_order_are_decisions() {
+        let (a, b) = (fact("trainer", 1, &json!({"run": "1"})), fact("trainer", 1, &json!({"run": "2"})));
+        assert_ne!(hash(&[a.clone()]), hash(&[b.clone()]));
+        assert_ne!(hash(&[a.clone(), b.clone()]), hash(&[b, a]));
+    }
+
+    #[test]
+    fn worker_facts_are_left_out() {
+        assert_eq!(hash(&[fact("worker", 1, &json!({"step": 1}))]), hash(&[]));
+    }
+}

@@ -105,3 +105,45 @@ impl Following {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::facts::{CampaignPaused, CampaignResumed, CampaignStopped, CommandId};
+
+    fn command() -> CommandId {
+        CommandId("c".to_owned())
+    }
+
+    fn following(facts: &[CampaignFact]) -> Following {
+        let mut following = Following::default();
+        for (i, fact) in facts.iter().enumerate() {
+            let captured = following.decide(i as u64 + 1, fact).unwrap().unwrap();
+            following.evolve(&captured);
+        }
+        following
+    }
+
+    #[test]
+    fn an_operator_fact_is_captured_once() {
+        let pause = CampaignFact::from(CampaignPaused { command: command() });
+        assert_eq!(following(&[pause.clone()]).decide(1, &pause), Ok(None));
+    }
+
+    #[test]
+    fn an_operator_fact_waits_for_the_one_before() {
+        let resume = CampaignFact::from(CampaignResumed { command: command() });
+        assert_eq!(Following::default().decide(3, &resume), Err(OutOfOrder { got: 3, expected: 1 }));
+    }
+
+    #[test]
+    fn a_stop_is_final() {
+        let stop = CampaignStopped { command: command(), reason: "enough".to_owned() };
+        let resume = CampaignFact::from(CampaignResumed { command: command() });
+        let stopped = following(&[stop.into(), resume]);
+        assert_eq!(stopped.stopped(), Some("enough"));
+        assert!(!stopped.is_running());
+    }
+}
