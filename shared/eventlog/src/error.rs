@@ -1,0 +1,84 @@
+//! What can go wrong with a log, each as one sentence with the next step.
+
+use move37_events::Topic;
+
+/// Why a log could not be opened, read or appended to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing is there.
+    #[error("there is no log at {log}: start a campaign with `move37 run`, or name its directory with --state")]
+    Missing {
+        /// The log.
+        log: String,
+    },
+    /// Something else is there.
+    #[error("{log} is not a Move37 log: move that file away, or choose another directory with --state")]
+    NotALog {
+        /// The log.
+        log: String,
+    },
+    /// The log is damaged.
+    #[error("{log} is damaged ({detail}): keep it, put a copy of it back, or start anew with another --state")]
+    Corrupt {
+        /// The log.
+        log: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Written by a newer release.
+    #[error(
+        "{log} has format {found} but this build knows up to {known}: use the release that wrote it, or a newer one"
+    )]
+    Newer {
+        /// The log.
+        log: String,
+        /// Its format.
+        found: i64,
+        /// Newest format of this build.
+        known: i64,
+    },
+    /// The log cannot be written.
+    #[error("{log} is read-only here: give this user the right to write it, or choose another --state")]
+    ReadOnly {
+        /// The log.
+        log: String,
+    },
+    /// No space is left.
+    #[error("the disk of {log} is full: free some space and run again, nothing that was acknowledged is lost")]
+    Full {
+        /// The log.
+        log: String,
+    },
+    /// Another process keeps the log.
+    #[error("another process has kept {log} busy for {seconds} s: end that process, or try again")]
+    Busy {
+        /// The log.
+        log: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// A body above [`MAX_BODY`](crate::MAX_BODY).
+    #[error("a body of {size} bytes is too large for {topic} (at most {limit}): store it as a blob and name its hash")]
+    TooLarge {
+        /// Topic.
+        topic: Topic,
+        /// Size of the body in bytes.
+        size: usize,
+        /// Largest size in bytes.
+        limit: usize,
+    },
+    /// The system refused.
+    #[error("{log} cannot be used ({detail}): check the path, the disk and the file's rights, then run again")]
+    Unavailable {
+        /// The log.
+        log: String,
+        /// What it said.
+        detail: String,
+    },
+    /// The log's worker has ended.
+    #[error("{log} was closed while it was in use: run again")]
+    Closed {
+        /// The log.
+        log: String,
+    },
+}

@@ -1,0 +1,75 @@
+//! What a log holds now, from the beginning, and then the end.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use move37_events::Topic;
+
+use crate::{Error, EventLog, Position, Reader, Stored};
+
+/// A read that ends where the log ended when it was opened.
+pub struct History {
+    reader: Option<Box<dyn Reader>>,
+    /// Ends still to be reached.
+    left: BTreeMap<(Topic, u32), u64>,
+}
+
+impl History {
+    /// All of these topics.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn of_topics(
+        log: &dyn EventLog,
+        topics: impl IntoIterator<Item = Topic> + Send,
+    ) -> Result<History, Error> {
+        let topics: Vec<Topic> = topics.into_iter().collect();
+        let partitions = topics.into_iter().flat_map(|topic| (0..topic.partitions()).map(move |p| (topic, p)));
+        Self::of_partitions(log, partitions.collect()).await
+    }
+
+    /// These partitions.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn of_partitions(log: &dyn EventLog, partitions: Vec<(Topic, u32)>) -> Result<History, Error> {
+        let mut ends = BTreeMap::new();
+        let mut left = BTreeMap::new();
+        for (topic, partition) in partitions {
+            let ends = match ends.entry(topic) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(log.ends(topic).await?),
+            };
+            let end = ends.get(partition as usize).copied().unwrap_or(0);
+            if end > 0 {
+                left.insert((topic, partition), end);
+            }
+        }
+        let from: Vec<_> = left.keys().map(|&(topic, partition)| Position { topic, partition, offset: 0 }).collect();
+        let reader = if from.is_empty() { None } else { Some(log.read(from).await?) };
+        Ok(History { reader, left })
+    }
+
+    /// The next records; none at the end.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<Stored>>, Error> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        while !self.left.is_empty() {
+            let mut batch = reader.next().await?;
+            batch.retain(|record| {
+                let partition = (record.topic, record.partition);
+                let Some(&end) = self.left.get(&partition) else { return false };
+                if record.offset + 1 >= end {
+                    self.left.remove(&partition);
+                }
+                record.offset < end
+            });
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}
