@@ -31,6 +31,10 @@ pub struct BaselineRecorded {
     pub tasks: BTreeMap<String, TaskScore>,
     /// Tasks that cannot tell candidates apart.
     pub dropped: Vec<DroppedTask>,
+    /// What to know about the choice: that no task would have been left, so all were kept.
+    pub note: Option<String>,
+    /// What was measured.
+    pub scored: Scored,
 }
 
 /// A task that does not count.
@@ -88,7 +92,7 @@ pub struct Scored {
     pub program: Hash,
     /// Whether it may be a parent.
     pub parent: bool,
-    /// Results.
+    /// Results of the tasks that count.
     pub results: ResultSummary,
     /// Cost.
     pub spend: Spend,

@@ -1,11 +1,12 @@
 //! What workers report.
 
-use move37_core::{CampaignId, Hash};
+use move37_core::{CampaignId, Hash, Key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{RunId, Spend};
 use super::set::fact_set;
+use super::trainer::Job;
 
 fact_set! {
     /// Facts of workers; each worker's boot is a chain of its own.
@@ -22,6 +23,9 @@ fact_set! {
 /// A worker offers its slots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerJoined {
+    /// The key of this chain: the worker's name, a dot, and its boot. A later boot of the same name replaces it.
+    #[schemars(with = "String")]
+    pub worker: Key,
     /// Host.
     pub host: String,
     /// Device, in words.
@@ -44,6 +48,10 @@ pub struct RunAccepted {
     pub run: RunId,
     /// Attempt.
     pub attempt: u32,
+    /// Dispatch that was answered.
+    pub dispatch: u32,
+    /// What is being trained.
+    pub job: Box<Job>,
     /// Slots still free.
     pub free: u32,
 }
@@ -58,6 +66,8 @@ pub struct RunDeclined {
     pub run: RunId,
     /// Attempt.
     pub attempt: u32,
+    /// Dispatch that was answered.
+    pub dispatch: u32,
     /// Why.
     pub why: String,
     /// Slots still free.
@@ -80,6 +90,8 @@ pub struct MetricsRecorded {
     pub steps: u32,
     /// New points of the training curve.
     pub points: Vec<CurvePoint>,
+    /// Cost of this attempt so far.
+    pub spend: Spend,
 }
 
 /// A point of a training curve.
@@ -115,8 +127,10 @@ pub struct RunFinished {
 pub enum Outcome {
     /// With a result.
     Completed(Box<RunResult>),
-    /// With an error: divergence, a missing corpus, ..
+    /// The candidate cannot be trained: divergence, a program that does not fit. It would fail again.
     Failed(String),
+    /// The worker's surroundings failed: no data, no memory, .. Another attempt may succeed.
+    Faulted(String),
     /// It was told to stop.
     Stopped,
 }

@@ -62,6 +62,8 @@ pub struct RunDispatched {
     pub run: RunId,
     /// Attempt, from 1.
     pub attempt: u32,
+    /// How often this run was given out, from 1; grows with declines too, which spend no attempt.
+    pub dispatch: u32,
     /// Worker: key of its chain.
     #[schemars(with = "String")]
     pub worker: Key,
@@ -99,6 +101,8 @@ pub struct RunUnplaced {
     pub run: RunId,
     /// Attempt, unchanged.
     pub attempt: u32,
+    /// Dispatch that came back.
+    pub dispatch: u32,
     /// Why.
     pub why: String,
 }
@@ -129,7 +133,7 @@ pub struct RunFailed {
     pub spend: Spend,
 }
 
-/// A run's worker fell silent or left; the run is dispatched again with the next attempt, or has failed.
+/// An attempt came to nothing: its worker fell silent, left or could not go on. The run is dispatched again with the next attempt, or has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunLost {
     /// Run.
@@ -138,6 +142,10 @@ pub struct RunLost {
     pub attempt: u32,
     /// Why.
     pub why: String,
+    /// Whether it counts against the attempts that a run has: not where its worker left in good order.
+    pub counts: bool,
+    /// Its cost, as far as the worker told.
+    pub spend: Spend,
 }
 
 /// A run was stopped.
