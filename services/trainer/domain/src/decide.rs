@@ -1,0 +1,201 @@
+//! From an input to at most one fact.
+
+use move37_core::{Ctx, Decider, ExperimentId, Key};
+use move37_events::Fact;
+use move37_events::facts::{
+    Campaign, CandidateAdmitted, EngineerFact, Outcome as Ended, RunDeclined, RunDispatched, RunFact, RunFailed,
+    RunFinished, RunId, RunLost, RunStopped, RunUnplaced, Spend, Stage, TrainerFact, TrainingFailed, TrainingScheduled,
+};
+
+use crate::effects::Effect;
+use crate::input::{Input, Outcome};
+use crate::state::{Found, Phase, Run, Trainer, Training};
+use crate::{plan, summary};
+
+/// Why an input made no fact. All of the trainer's are early: they wait for what comes first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// An operator's fact came before an earlier one.
+    #[error("{0}")]
+    OutOfOrder(String),
+    /// The campaign has not been followed yet.
+    #[error("the campaign of experiment {0} has not been followed yet")]
+    NotStarted(ExperimentId),
+    /// The run has not been dispatched yet, as far as the own chain tells.
+    #[error("run {0} has not been dispatched yet")]
+    NotDispatched(RunId),
+}
+
+impl move37_core::Rejection for Rejection {
+    fn is_early(&self) -> bool {
+        match self {
+            Rejection::OutOfOrder(_) | Rejection::NotStarted(_) | Rejection::NotDispatched(_) => true,
+        }
+    }
+}
+
+type Decision = Result<Option<TrainerFact>, Rejection>;
+
+impl Decider for Trainer {
+    type Input = Input;
+    type Event = TrainerFact;
+    type Effect = Effect;
+    type Rejection = Rejection;
+
+    fn decide(&self, input: &Input, _ctx: &Ctx) -> Decision {
+        match input {
+            Input::Fact { id, fact: Fact::Campaign(fact) } => {
+                let followed = self.following.decide(id.sequence, fact);
+                followed.map(|fact| fact.map(Into::into)).map_err(|error| Rejection::OutOfOrder(error.to_string()))
+            }
+            Input::Fact { fact: Fact::Engineer(EngineerFact::CandidateAdmitted(body)), .. } => self.take_on(body),
+            Input::Fact { id, fact: Fact::Run(RunFact::RunFinished(body)) } => self.finished(&id.key, body),
+            Input::Fact { id, fact: Fact::Run(RunFact::RunDeclined(body)) } => self.declined(&id.key, body),
+            Input::Fact { fact: Fact::Trainer(_), .. } => Ok(self.next()),
+            Input::Fact { .. } => Ok(None),
+            Input::Outcome(Outcome::SlotFound { run, dispatch, worker }) => Ok(self.placed(run, *dispatch, worker)),
+            Input::Outcome(Outcome::RunSilent { run, attempt, why, counts, spend }) => Ok(match self.find(run) {
+                Found::Open(_, known) if dispatched(known, *attempt) => Some(lost(known, why, *counts, *spend)),
+                Found::Open(..) | Found::Past | Found::NotYet => None,
+            }),
+        }
+    }
+
+    fn evolve(&mut self, event: &TrainerFact) {
+        self.fold(event);
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        self.owed()
+    }
+}
+
+impl Trainer {
+    /// A candidate was admitted.
+    fn take_on(&self, body: &CandidateAdmitted) -> Decision {
+        let Some(campaign) = self.following.campaign() else {
+            return Err(Rejection::NotStarted(body.experiment));
+        };
+        if self.open.contains_key(&body.experiment) || self.ended.contains(&body.experiment) {
+            return Ok(None);
+        }
+        Ok(Some(match self.following.stopped() {
+            Some(reason) => {
+                let why = format!("the campaign was stopped: {reason}");
+                let (experiment, brief) = (body.experiment, Some(body.brief.clone()));
+                TrainingFailed { experiment, stage: Stage::Explore, brief, why, spend: Spend::default() }.into()
+            }
+            None => scheduled(campaign, body).into(),
+        }))
+    }
+
+    /// A worker with a slot was found.
+    fn placed(&self, run: &RunId, dispatch: u32, worker: &Key) -> Option<TrainerFact> {
+        let Found::Open(training, known) = self.find(run) else { return None };
+        let wanted = known.phase == Phase::Waiting && known.dispatch + 1 == dispatch;
+        (wanted && self.following.is_running()).then_some(())?;
+        let job = plan::job(self.following.campaign()?, &training.scheduled, known)?;
+        let (run, attempt, worker) = (run.clone(), known.attempt, worker.clone());
+        Some(RunDispatched { run, attempt, dispatch, worker, job }.into())
+    }
+
+    /// A worker finished a run. Results of an old attempt, or of a worker that does not have the run, change nothing.
+    fn finished(&self, worker: &Key, body: &RunFinished) -> Decision {
+        let (training, run) = match self.find(&body.run) {
+            Found::NotYet => return Err(Rejection::NotDispatched(body.run.clone())),
+            Found::Past => return Ok(None),
+            Found::Open(training, run) => (training, run),
+        };
+        let begun = run.phase != Phase::Waiting;
+        if body.attempt > run.attempt || (body.attempt == run.attempt && !begun) {
+            return Err(Rejection::NotDispatched(body.run.clone()));
+        }
+        if !dispatched(run, body.attempt) || run.phase != Phase::Dispatched(worker.clone()) {
+            return Ok(None);
+        }
+        Ok(Some(match &body.outcome {
+            Ended::Completed(result) => summary::completed(&training.scheduled, run, result, body.spend),
+            Ended::Failed(why) => failed(run, why, body.spend),
+            Ended::Faulted(why) => lost(run, why, true, body.spend),
+            Ended::Stopped => lost(run, "its worker stopped it", false, body.spend),
+        }))
+    }
+
+    /// A worker declined a run.
+    fn declined(&self, worker: &Key, body: &RunDeclined) -> Decision {
+        match self.find(&body.run) {
+            Found::NotYet => Err(Rejection::NotDispatched(body.run.clone())),
+            Found::Past => Ok(None),
+            Found::Open(_, run) if body.dispatch > run.dispatch => Err(Rejection::NotDispatched(body.run.clone())),
+            Found::Open(_, run) => {
+                let asked = run.dispatch == body.dispatch && run.phase == Phase::Dispatched(worker.clone());
+                let (attempt, dispatch, why) = (run.attempt, run.dispatch, body.why.clone());
+                Ok(asked.then(|| RunUnplaced { run: run.id.clone(), attempt, dispatch, why }.into()))
+            }
+        }
+    }
+
+    /// What follows from the state alone, training by training.
+    fn next(&self) -> Option<TrainerFact> {
+        self.open.values().find_map(|training| self.next_of(training))
+    }
+
+    fn next_of(&self, training: &Training) -> Option<TrainerFact> {
+        let stopped = self.following.stopped().map(|reason| format!("the campaign was stopped: {reason}"));
+        if let Some(why) = training.failure.clone().or(stopped) {
+            let running = training.runs.iter().find(|run| matches!(run.phase, Phase::Dispatched(_)));
+            return Some(match running {
+                Some(run) => RunStopped { run: run.id.clone(), attempt: run.attempt, why }.into(),
+                None => abandoned(training, why).into(),
+            });
+        }
+        let attempts = self.following.campaign().map_or(1, |campaign| campaign.training.attempts.max(1));
+        let exhausted = |run: &&Run| run.phase == Phase::Waiting && run.lost >= attempts;
+        if let Some(run) = training.runs.iter().find(exhausted) {
+            let (attempt, spend) = (run.attempt - 1, Spend::default());
+            let why = format!("{attempts} attempts were lost, the last because {}", run.why);
+            return Some(RunFailed { run: run.id.clone(), attempt, why, spend }.into());
+        }
+        summary::training_completed(training).map(Into::into)
+    }
+}
+
+fn dispatched(run: &Run, attempt: u32) -> bool {
+    run.attempt == attempt && matches!(run.phase, Phase::Dispatched(_))
+}
+
+fn lost(run: &Run, why: &str, counts: bool, spend: Spend) -> TrainerFact {
+    RunLost { run: run.id.clone(), attempt: run.attempt, why: why.to_owned(), counts, spend }.into()
+}
+
+pub(crate) fn failed(run: &Run, why: &str, spend: Spend) -> TrainerFact {
+    RunFailed { run: run.id.clone(), attempt: run.attempt, why: why.to_owned(), spend }.into()
+}
+
+fn abandoned(training: &Training, why: String) -> TrainingFailed {
+    let scheduled = &training.scheduled;
+    TrainingFailed {
+        experiment: scheduled.experiment,
+        stage: scheduled.stage,
+        brief: Some(scheduled.brief.clone()),
+        why,
+        spend: training.spend,
+    }
+}
+
+fn scheduled(campaign: &Campaign, body: &CandidateAdmitted) -> TrainingScheduled {
+    let runs = plan::runs(campaign, body.experiment, Stage::Explore);
+    TrainingScheduled {
+        experiment: body.experiment,
+        stage: Stage::Explore,
+        brief: body.brief.clone(),
+        genome: body.genome.clone(),
+        source: body.source.clone(),
+        program: body.program,
+        baseline: body.baseline,
+        parent: body.parent,
+        parameters: body.gate.parameters.unwrap_or(0),
+        flops: body.gate.flops.first().map_or(0.0, |cost| cost.flops),
+        runs: runs.into_iter().map(|run| run.id).collect(),
+    }
+}

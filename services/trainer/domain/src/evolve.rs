@@ -1,0 +1,81 @@
+//! Taking the trainer's own facts in.
+
+use move37_core::ExperimentId;
+use move37_events::facts::{Spend, TrainerFact, TrainingScheduled};
+
+use crate::plan;
+use crate::state::{Phase, Run, Trainer, Training};
+
+impl Trainer {
+    pub(crate) fn fold(&mut self, event: &TrainerFact) {
+        match event {
+            TrainerFact::CampaignFollowed(body) => self.following.evolve(body),
+            TrainerFact::TrainingScheduled(body) => self.schedule(body),
+            TrainerFact::RunDispatched(body) => {
+                if let Some((_, run)) = self.run_mut(&body.run) {
+                    run.dispatch = body.dispatch;
+                    run.phase = Phase::Dispatched(body.worker.clone());
+                }
+            }
+            TrainerFact::RunUnplaced(body) => {
+                if let Some((_, run)) = self.run_mut(&body.run) {
+                    run.phase = Phase::Waiting;
+                }
+            }
+            TrainerFact::RunCompleted(body) => {
+                if let Some((spend, run)) = self.run_mut(&body.run) {
+                    *spend += body.spend;
+                    run.phase = Phase::Completed(Box::new(body.result.clone()));
+                }
+            }
+            TrainerFact::RunLost(body) => {
+                if let Some((spend, run)) = self.run_mut(&body.run) {
+                    *spend += body.spend;
+                    run.attempt = body.attempt + 1;
+                    run.lost += u32::from(body.counts);
+                    run.why = body.why.clone();
+                    run.phase = Phase::Waiting;
+                }
+            }
+            TrainerFact::RunFailed(body) => {
+                if let Some((spend, run)) = self.run_mut(&body.run) {
+                    *spend += body.spend;
+                    run.phase = Phase::Over;
+                }
+                if let Some(training) = plan::experiment_of(&body.run).and_then(|id| self.open.get_mut(&id)) {
+                    training.failure = Some(format!("run {} failed: {}", body.run, body.why));
+                }
+            }
+            TrainerFact::RunStopped(body) => {
+                if let Some((_, run)) = self.run_mut(&body.run) {
+                    run.phase = Phase::Over;
+                }
+            }
+            TrainerFact::TrainingCompleted(body) => self.end(body.experiment),
+            TrainerFact::TrainingFailed(body) => self.end(body.experiment),
+        }
+    }
+
+    fn schedule(&mut self, body: &TrainingScheduled) {
+        let Some(campaign) = self.following.campaign() else { return };
+        let planned = plan::runs(campaign, body.experiment, body.stage);
+        let waiting = |planned: plan::Planned<'_>| Run {
+            id: planned.id,
+            task: planned.task.name.clone(),
+            seed: planned.seed,
+            attempt: 1,
+            lost: 0,
+            why: String::new(),
+            dispatch: 0,
+            phase: Phase::Waiting,
+        };
+        let runs = planned.into_iter().map(waiting).collect();
+        let training = Training { scheduled: body.clone(), runs, failure: None, spend: Spend::default() };
+        self.open.insert(body.experiment, training);
+    }
+
+    fn end(&mut self, experiment: ExperimentId) {
+        self.open.remove(&experiment);
+        self.ended.insert(experiment);
+    }
+}

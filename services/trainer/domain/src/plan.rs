@@ -1,0 +1,52 @@
+//! Which runs a candidate needs, and with which seeds.
+
+use move37_core::{Draw, ExperimentId};
+use move37_events::facts::{Campaign, Job, RunId, Stage, Task, TrainingScheduled};
+
+use crate::state::Run;
+
+/// One run of the plan: a task and a seed number.
+pub(crate) struct Planned<'a> {
+    pub(crate) id: RunId,
+    pub(crate) task: &'a Task,
+    pub(crate) seed: u32,
+}
+
+/// The runs of a candidate in the order in which they are placed: every task with the first seed, then the next.
+pub(crate) fn runs(campaign: &Campaign, experiment: ExperimentId, stage: Stage) -> Vec<Planned<'_>> {
+    let seeds = 0..campaign.training.seeds.max(1);
+    let of_seed = |seed| {
+        campaign.tasks.iter().map(move |task| Planned {
+            id: RunId::new(experiment, stage, &task.name, seed),
+            task,
+            seed,
+        })
+    };
+    seeds.flat_map(of_seed).collect()
+}
+
+/// Seed of initialisation and data order: the same for every candidate of a campaign, so that comparisons are paired.
+/// At most 53 bits, so that every JSON reader keeps it.
+pub fn run_seed(campaign: u64, stage: Stage, task: &str, seed: u32) -> u64 {
+    Draw::new(campaign, ExperimentId(0), &stage.to_string(), &format!("run {task}"), seed).bits() >> 11
+}
+
+/// The job of a run, whole in itself.
+pub(crate) fn job(campaign: &Campaign, scheduled: &TrainingScheduled, run: &Run) -> Option<Job> {
+    let task = campaign.tasks.iter().find(|task| task.name == run.task)?;
+    Some(Job {
+        experiment: scheduled.experiment,
+        source: scheduled.source.clone(),
+        program: scheduled.program,
+        model: campaign.model.clone(),
+        task: task.clone(),
+        training: campaign.training.clone(),
+        seed_number: run.seed,
+        seed: run_seed(campaign.seed, scheduled.stage, &run.task, run.seed),
+    })
+}
+
+/// The experiment that a run's name states.
+pub(crate) fn experiment_of(run: &RunId) -> Option<ExperimentId> {
+    run.0.split('-').next()?.parse().ok().map(ExperimentId)
+}

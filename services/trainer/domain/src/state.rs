@@ -1,0 +1,88 @@
+//! What the trainer knows of a campaign: the fold of its own facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use move37_core::{ExperimentId, Key};
+use move37_events::Following;
+use move37_events::facts::{RunId, RunResult, Spend, TrainingScheduled};
+use serde::{Deserialize, Serialize};
+
+use crate::plan;
+
+/// The trainer's state of one campaign.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trainer {
+    pub(crate) following: Following,
+    /// Trainings under way.
+    pub(crate) open: BTreeMap<ExperimentId, Training>,
+    /// Experiments whose training has ended.
+    pub(crate) ended: BTreeSet<ExperimentId>,
+}
+
+/// A training under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Training {
+    pub(crate) scheduled: TrainingScheduled,
+    pub(crate) runs: Vec<Run>,
+    /// Why it cannot be completed.
+    pub(crate) failure: Option<String>,
+    /// Cost so far, lost attempts included.
+    pub(crate) spend: Spend,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) id: RunId,
+    pub(crate) task: String,
+    pub(crate) seed: u32,
+    /// The attempt under way, or the next one.
+    pub(crate) attempt: u32,
+    /// Lost attempts that count.
+    pub(crate) lost: u32,
+    /// Why the last attempt was lost.
+    pub(crate) why: String,
+    /// Dispatches made.
+    pub(crate) dispatch: u32,
+    pub(crate) phase: Phase,
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// It needs a worker.
+    Waiting,
+    /// This worker has it.
+    Dispatched(Key),
+    /// It has a result.
+    Completed(Box<RunResult>),
+    /// It has failed or was stopped.
+    Over,
+}
+
+/// What a run's name refers to.
+pub(crate) enum Found<'a> {
+    /// A training that has not been scheduled yet.
+    NotYet,
+    /// A training that has ended, or no run of ours.
+    Past,
+    /// A run of an open training.
+    Open(&'a Training, &'a Run),
+}
+
+impl Trainer {
+    pub(crate) fn find(&self, run: &RunId) -> Found<'_> {
+        let Some(experiment) = plan::experiment_of(run) else { return Found::Past };
+        let Some(training) = self.open.get(&experiment) else {
+            return if self.ended.contains(&experiment) { Found::Past } else { Found::NotYet };
+        };
+        let run = training.runs.iter().find(|known| known.id == *run);
+        run.map_or(Found::Past, |run| Found::Open(training, run))
+    }
+
+    pub(crate) fn run_mut(&mut self, run: &RunId) -> Option<(&mut Spend, &mut Run)> {
+        let training = self.open.get_mut(&plan::experiment_of(run)?)?;
+        let run = training.runs.iter_mut().find(|known| known.id == *run)?;
+        Some((&mut training.spend, run))
+    }
+}
