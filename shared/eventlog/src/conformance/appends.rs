@@ -17,7 +17,8 @@ fn start(key: &str) -> Position {
 
 /// Offsets count from 0 in each partition, in the order of the appends.
 pub async fn offsets_are_dense_from_zero<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     for (n, record) in chain(TOPIC, "a", 5).iter().enumerate() {
         let position = log.append(TOPIC, record).await.expect("appending succeeds");
         assert_eq!(position, Position { offset: n as u64, ..start("a") });
@@ -26,7 +27,8 @@ pub async fn offsets_are_dense_from_zero<S: Store>() {
 
 /// The partition is `murmur2(key) & 0x7fffffff` modulo the partitions, as every Kafka client has it.
 pub async fn the_partition_is_the_keys_murmur2<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     // The Java client's own test vectors: murmur2("abc") = 479470107, murmur2("21") = -973932308.
     for (key, hash) in [("abc", 479_470_107_u32), ("21", (-973_932_308_i32 as u32) & 0x7fff_ffff)] {
         let position = log.append(TOPIC, &chain(TOPIC, key, 1)[0]).await.expect("appending succeeds");
@@ -36,7 +38,8 @@ pub async fn the_partition_is_the_keys_murmur2<S: Store>() {
 
 /// Key, every header in order, and the body come back as they were.
 pub async fn a_record_comes_back_byte_for_byte<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     let mut full = record(TOPIC, "Key_1.x-y", Head::default(), b"");
     full.envelope.subject = Some("expérience 37 \u{1f9ea} \"quoted\" \\ \u{7f}".to_owned());
     full.envelope.cause = Some("other/operator/9".parse().expect("an id"));
@@ -110,7 +113,8 @@ pub async fn appenders_of_several_handles_lose_nothing<S: Store>() {
 
 /// The same record appended twice lies there twice: only readers judge.
 pub async fn a_log_does_not_judge<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     let record = &chain(TOPIC, "a", 1)[0];
     log.append(TOPIC, record).await.expect("appending succeeds");
     log.append(TOPIC, record).await.expect("appending succeeds");
@@ -122,7 +126,8 @@ pub async fn a_log_does_not_judge<S: Store>() {
 
 /// [`MAX_BODY`] bytes are kept; one more is refused without harm.
 pub async fn the_largest_body_is_kept_and_a_larger_one_refused<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     let large = record(TOPIC, "a", Head::default(), &vec![b'x'; MAX_BODY]);
     let larger = record(TOPIC, "a", Head::default(), &vec![b'x'; MAX_BODY + 1]);
     let refused = log.append(TOPIC, &larger).await;
@@ -134,7 +139,8 @@ pub async fn the_largest_body_is_kept_and_a_larger_one_refused<S: Store>() {
 
 /// One key on two topics: two partitions that know nothing of each other.
 pub async fn topics_do_not_mix<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     for topic in [Topic::Memory, Topic::Analyst, Topic::Memory] {
         log.append(topic, &chain(topic, "a", 1)[0]).await.expect("appending succeeds");
     }

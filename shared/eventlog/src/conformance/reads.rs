@@ -40,7 +40,8 @@ pub async fn ends_tell_the_next_offsets<S: Store>() {
 
 /// A log without records has all its partitions, ending at 0.
 pub async fn an_empty_log_ends_at_zero<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     for topic in Topic::all() {
         let ends = log.ends(topic).await.expect("ends succeed");
         assert_eq!(ends, vec![0; topic.partitions() as usize], "{topic}");
@@ -51,7 +52,8 @@ pub async fn an_empty_log_ends_at_zero<S: Store>() {
 
 /// A read begins exactly at the offset asked for, each partition at its own.
 pub async fn a_reader_starts_at_any_offset<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     let (a, b) = ("a", "b");
     assert_ne!(at(a, 0).partition, at(b, 0).partition, "the test needs two partitions");
     append_all(&log, a, 10).await;
@@ -140,7 +142,8 @@ pub async fn a_dropped_read_loses_nothing<S: Store>() {
 
 /// A [`History`] brings what was there when it was opened, and ends.
 pub async fn a_history_ends_where_the_log_ended<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     append_all(&log, "a", 5).await;
     let mut history = History::of_topics(&*log, [TOPIC]).await.expect("reading succeeds");
     append_all(&log, "a", 3).await;
@@ -153,7 +156,8 @@ pub async fn a_history_ends_where_the_log_ended<S: Store>() {
 
 /// Alone, an owner gains all partitions of its topic, in one or more steps.
 pub async fn the_only_owner_gains_every_partition<S: Store>() {
-    let log = S::fresh().await.open().await;
+    let store = S::fresh().await;
+    let log = store.open().await;
     let mut ownership = log.own(TOPIC).await.expect("owning succeeds");
     let mut gained = Vec::new();
     while gained.len() < TOPIC.partitions() as usize {
