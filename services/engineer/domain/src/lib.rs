@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The pure rules of the engineer.
+
+pub mod render;
