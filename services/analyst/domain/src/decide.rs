@@ -1,0 +1,127 @@
+//! From an input to at most one fact: the baseline, a score, an insight.
+
+use move37_core::{Ctx, Decider, EventId, ExperimentId};
+use move37_events::Fact;
+use move37_events::facts::{
+    AnalystFact, BaselineRecorded, Campaign, FitnessScored, ResultSummary, Scored, Stage, TrainerFact,
+    TrainingCompleted,
+};
+
+use crate::effects::Effect;
+use crate::input::Input;
+use crate::state::{Analyst, Baseline};
+use crate::{insight, terms};
+
+/// Why an input made no fact. All of the analyst's are early: they wait for what comes first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// An operator's fact came before an earlier one.
+    #[error("{0}")]
+    OutOfOrder(String),
+    /// The campaign has not been followed yet.
+    #[error("the campaign of experiment {0} has not been followed yet")]
+    NotStarted(ExperimentId),
+    /// There is nothing yet to score against.
+    #[error("experiment {0} cannot be scored before the baseline is known")]
+    NoBaseline(ExperimentId),
+}
+
+impl move37_core::Rejection for Rejection {
+    fn is_early(&self) -> bool {
+        match self {
+            Rejection::OutOfOrder(_) | Rejection::NotStarted(_) | Rejection::NoBaseline(_) => true,
+        }
+    }
+}
+
+impl Decider for Analyst {
+    type Input = Input;
+    type Event = AnalystFact;
+    type Effect = Effect;
+    type Rejection = Rejection;
+
+    fn decide(&self, input: &Input, _ctx: &Ctx) -> Result<Option<AnalystFact>, Rejection> {
+        match input {
+            Input::Outcome(outcome) => match *outcome {},
+            Input::Fact { id, fact: Fact::Campaign(fact) } => {
+                let followed = self.following.decide(id.sequence, fact);
+                followed.map(|fact| fact.map(Into::into)).map_err(|error| Rejection::OutOfOrder(error.to_string()))
+            }
+            Input::Fact { id, fact: Fact::Trainer(TrainerFact::TrainingCompleted(body)) } => self.measured(id, body),
+            Input::Fact { fact: Fact::Analyst(_), .. } => Ok(self.next()),
+            Input::Fact { .. } => Ok(None),
+        }
+    }
+
+    fn evolve(&mut self, event: &AnalystFact) {
+        self.fold(event);
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+impl Analyst {
+    fn measured(&self, id: &EventId, body: &TrainingCompleted) -> Result<Option<AnalystFact>, Rejection> {
+        let Some(campaign) = self.following.campaign() else {
+            return Err(Rejection::NotStarted(body.experiment));
+        };
+        if self.known.contains_key(&body.experiment) {
+            return Ok(None);
+        }
+        match &self.baseline {
+            Some(baseline) if baseline.experiment == body.experiment => Ok(None),
+            Some(baseline) => Ok(Some(score(campaign, baseline, body.experiment, scored(id, body)).into())),
+            None if body.baseline => Ok(Some(baseline(campaign, id, body).into())),
+            None => Err(Rejection::NoBaseline(body.experiment)),
+        }
+    }
+
+    /// What follows from the state alone: the baseline's score, or the insight into what was scored last.
+    fn next(&self) -> Option<AnalystFact> {
+        let (campaign, baseline) = (self.following.campaign()?, self.baseline.as_ref()?);
+        if !self.known.contains_key(&baseline.experiment) {
+            let fact = score(campaign, baseline, baseline.experiment, baseline.scored.clone());
+            return Some(fact.into());
+        }
+        let unexplained = self.known.iter().find(|(_, known)| !known.explained);
+        unexplained.map(|(experiment, known)| insight::insight(self, campaign, baseline, *experiment, known).into())
+    }
+}
+
+fn baseline(campaign: &Campaign, id: &EventId, body: &TrainingCompleted) -> BaselineRecorded {
+    let choice = terms::choose(campaign, &body.results.tasks);
+    BaselineRecorded {
+        experiment: body.experiment,
+        tasks: choice.tasks,
+        dropped: choice.dropped,
+        note: choice.note,
+        scored: scored(id, body),
+    }
+}
+
+fn score(campaign: &Campaign, baseline: &Baseline, experiment: ExperimentId, scored: Scored) -> FitnessScored {
+    let terms = terms::terms(campaign, &baseline.tasks, &scored.results.tasks);
+    let (fitness, unranked) = match terms::fitness(&terms) {
+        Ok(fitness) => (Some(fitness), None),
+        Err(why) => (None, Some(why)),
+    };
+    let counts = |task: &String| baseline.tasks.contains_key(task);
+    let tasks = scored.results.tasks.iter().filter(|(task, _)| counts(task));
+    let tasks = tasks.map(|(task, score)| (task.clone(), score.clone())).collect();
+    let scored = Scored { results: ResultSummary { tasks, ..scored.results }, ..scored };
+    FitnessScored { experiment, stage: Stage::Explore, terms, fitness, unranked, scored }
+}
+
+fn scored(id: &EventId, body: &TrainingCompleted) -> Scored {
+    Scored {
+        training_event: id.clone(),
+        brief: body.brief.clone(),
+        genome: body.genome.clone(),
+        program: body.program,
+        parent: body.parent,
+        results: body.results.clone(),
+        spend: body.spend,
+    }
+}

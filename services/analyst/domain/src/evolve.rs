@@ -1,0 +1,37 @@
+//! Taking the analyst's own facts in.
+
+use move37_events::facts::AnalystFact;
+
+use crate::state::{Analyst, Baseline, Known};
+
+impl Analyst {
+    pub(crate) fn fold(&mut self, event: &AnalystFact) {
+        match event {
+            AnalystFact::CampaignFollowed(body) => self.following.evolve(body),
+            AnalystFact::BaselineRecorded(body) => {
+                self.baseline = Some(Baseline {
+                    experiment: body.experiment,
+                    tasks: body.tasks.clone(),
+                    dropped: body.dropped.clone(),
+                    note: body.note.clone(),
+                    scored: body.scored.clone(),
+                });
+            }
+            AnalystFact::FitnessScored(body) => {
+                let known = Known {
+                    scored: body.scored.clone(),
+                    terms: body.terms.clone(),
+                    fitness: body.fitness,
+                    unranked: body.unranked.clone(),
+                    explained: false,
+                };
+                self.known.insert(body.experiment, known);
+            }
+            AnalystFact::InsightRecorded(body) => {
+                if let Some(known) = self.known.get_mut(&body.experiment) {
+                    known.explained = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Which tasks count, and what a value is worth against the baseline's.
+
+use std::collections::BTreeMap;
+
+use move37_events::facts::{Campaign, DroppedTask, Task, TaskKind, TaskScore, Term};
+
+/// A loss below this leaves nothing to learn, nats.
+const TINY_LOSS: f64 = 0.02;
+/// A loss above this share of the uniform guess's has learned nothing.
+const UNTRAINED: f64 = 0.98;
+/// An accuracy above this leaves no room.
+const CEILING: f64 = 0.99;
+/// An accuracy within this of chance is no better than guessing.
+const CHANCE_MARGIN: f64 = 0.01;
+
+/// `sigmoid(6 * clamp(better by / (0.1 * baseline), -1, 1))`: 0.5 at the baseline, 0.9975 when 10 % better
+/// (arXiv 2507.18074, code). A baseline next to zero is taken as 0.01, so that the scale stays meaningful.
+pub fn term(value: f64, baseline: f64, higher_is_better: bool) -> f64 {
+    let better_by = if higher_is_better { value - baseline } else { baseline - value };
+    let scale = 0.1 * baseline.abs().max(0.01);
+    1.0 / (1.0 + (-6.0 * (better_by / scale).clamp(-1.0, 1.0)).exp())
+}
+
+/// Which tasks count from now on.
+pub(crate) struct Choice {
+    pub(crate) tasks: BTreeMap<String, TaskScore>,
+    pub(crate) dropped: Vec<DroppedTask>,
+    pub(crate) note: Option<String>,
+}
+
+/// Drop the tasks on which the baseline cannot be told from a guess or from perfection. If none would be left, keep
+/// all that were measured, and say so.
+pub(crate) fn choose(campaign: &Campaign, results: &BTreeMap<String, TaskScore>) -> Choice {
+    let mut choice = Choice { tasks: BTreeMap::new(), dropped: Vec::new(), note: None };
+    for task in &campaign.tasks {
+        let why = match results.get(&task.name) {
+            None => Some("the baseline has no result for it".to_owned()),
+            Some(score) => indistinct(campaign, task, score),
+        };
+        match (why, results.get(&task.name)) {
+            (None, Some(score)) => {
+                choice.tasks.insert(task.name.clone(), score.clone());
+            }
+            (why, _) => {
+                let why = why.unwrap_or_default();
+                choice.dropped.push(DroppedTask { task: task.name.clone(), why });
+            }
+        }
+    }
+    if choice.tasks.is_empty() {
+        choice.tasks = results.clone();
+        let reasons: Vec<_> = choice.dropped.drain(..).map(|drop| format!("{}: {}", drop.task, drop.why)).collect();
+        choice.note = Some(format!(
+            "No task tells candidates apart ({}), so all are kept and scores say little; train longer, or choose \
+             other tasks",
+            reasons.join("; ")
+        ));
+    }
+    choice
+}
+
+/// Why a task cannot tell candidates apart, if it cannot.
+fn indistinct(campaign: &Campaign, task: &Task, score: &TaskScore) -> Option<String> {
+    let value = score.value;
+    match &task.kind {
+        TaskKind::Bytes { .. } => {
+            let guess = 256f64.ln();
+            if value <= TINY_LOSS {
+                Some(format!("the baseline's loss of {value:.4} nats leaves nothing to gain"))
+            } else if value >= UNTRAINED * guess {
+                Some(format!("the baseline's loss of {value:.4} nats is that of a uniform guess ({guess:.3})"))
+            } else {
+                None
+            }
+        }
+        TaskKind::Mqar { vocabulary, pairs } => {
+            // Answers come from the upper half of the vocabulary.
+            let chance = 2.0 / f64::from((*vocabulary).max(2));
+            let queries = f64::from(campaign.training.validation.max(1) * pairs.max(&1) * score.seeds.max(1));
+            let margin = CHANCE_MARGIN.max(3.0 * (chance * (1.0 - chance) / queries).sqrt());
+            if value >= CEILING {
+                Some(format!("the baseline's accuracy of {value:.4} leaves no room"))
+            } else if value <= chance + margin {
+                Some(format!("the baseline's accuracy of {value:.4} is no better than chance ({chance:.4})"))
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// The terms of a candidate, one per task that counts.
+pub(crate) fn terms(
+    campaign: &Campaign,
+    baseline: &BTreeMap<String, TaskScore>,
+    results: &BTreeMap<String, TaskScore>,
+) -> Vec<Term> {
+    let higher = |name: &str| {
+        campaign.tasks.iter().find(|task| task.name == name).is_some_and(|task| task.kind.higher_is_better())
+    };
+    let of_task = |(task, score): (&String, &TaskScore)| {
+        let value = results.get(task).map(|result| result.value).filter(|value| value.is_finite());
+        Term {
+            task: task.clone(),
+            value,
+            baseline: score.value,
+            score: value.map(|value| term(value, score.value, higher(task))),
+        }
+    };
+    baseline.iter().map(of_task).collect()
+}
+
+/// The mean of all terms; why there is none otherwise.
+pub(crate) fn fitness(terms: &[Term]) -> Result<f64, String> {
+    let missing: Vec<&str> = terms.iter().filter(|term| term.score.is_none()).map(|term| term.task.as_str()).collect();
+    if !missing.is_empty() {
+        return Err(format!("no finite result for {}", missing.join(", ")));
+    }
+    if terms.is_empty() {
+        return Err("no task counts".to_owned());
+    }
+    Ok(terms.iter().filter_map(|term| term.score).sum::<f64>() / terms.len() as f64)
+}
