@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Graphs differentiated and executed.
+//!
+//! A candidate's graph (the IR of `move37-candidate`) becomes numbers here: [`autodiff`] adds the nodes of its gradients,
+//! [`exec`] plans and runs it on the CPU, [`init`] draws its first weights from seeded streams ([`rng`]), [`optim`] moves
+//! them. Tensors are candle's at the boundary; candle's own automatic differentiation is used nowhere.
+
+pub mod autodiff;
+mod error;
+pub mod exec;
+pub mod init;
+pub mod optim;
+pub mod rng;
+
+pub use autodiff::gradients;
+pub use error::Error;
+pub use exec::{Options, Program};
+pub use init::init_params;
+pub use optim::AdamW;

@@ -1,0 +1,8 @@
+//! Whole graphs, forward and backward, through the public interface.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod differences;
+
+mod gradients;
+
+mod support;
