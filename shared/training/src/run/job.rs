@@ -1,0 +1,75 @@
+//! What to train, on what, how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::model::Dims;
+use crate::task::TaskSpec;
+
+/// A training run, whole in itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// The candidate's text.
+    pub source: String,
+    /// The model around it.
+    pub dims: Dims,
+    /// What it learns.
+    pub task: TaskSpec,
+    /// How it learns.
+    pub training: Training,
+    /// Seed of first weights and data order.
+    pub seed: u64,
+    /// Threads of the executor.
+    pub threads: usize,
+}
+
+/// How a model is trained and measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Optimiser steps.
+    pub steps: u32,
+    /// Sequences per step.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up, before the cosine decay.
+    pub warmup: u32,
+    /// Decoupled weight decay of matrices.
+    pub weight_decay: f64,
+    /// Greatest global norm of the gradient.
+    pub clip: f64,
+    /// Validation sequences at the end.
+    pub validation: usize,
+}
+
+impl JobSpec {
+    /// Refuse settings that make no sense.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Training { steps, batch, learning_rate, weight_decay, clip, validation, .. } = self.training;
+        let Dims { d_model, layers, heads, swiglu } = self.dims;
+        let whole = [
+            ("training.steps", steps as usize),
+            ("training.batch", batch),
+            ("training.validation", validation),
+            ("dims.d_model", d_model),
+            ("dims.layers", layers),
+            ("dims.heads", heads),
+            ("dims.swiglu", swiglu),
+            ("threads", self.threads),
+        ];
+        if let Some((name, _)) = whole.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::Settings(format!("{name} must be at least 1")));
+        }
+        let real = [
+            ("training.learning_rate", learning_rate, learning_rate > 0.0),
+            ("training.weight_decay", weight_decay, weight_decay >= 0.0),
+            ("training.clip", clip, clip > 0.0),
+        ];
+        match real.iter().find(|(_, value, fits)| !(*fits && value.is_finite())) {
+            Some((name, value, _)) => Err(Error::Settings(format!("{name} cannot be {value}"))),
+            None => Ok(()),
+        }
+    }
+}

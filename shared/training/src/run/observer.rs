@@ -1,0 +1,39 @@
+//! Who watches a run, and how it is stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Hears about a run while it lasts. All calls come from the thread that runs it.
+pub trait Observer {
+    /// The model is built: trained parameters, and FLOPs of one step.
+    fn started(&mut self, _parameters: u64, _flops_per_step: f64) {}
+    /// A step (from 1) was taken; its training loss in nats per scored token, and the time since the run began.
+    fn step(&mut self, step: u32, loss: f32, elapsed: Duration);
+    /// Steps are over; validation begins.
+    fn validating(&mut self) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&mut self, _: u32, _: f32, _: Duration) {}
+}
+
+/// Asks a run to stop; clones ask the same run. Obeyed between steps and between validation batches.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ask.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
