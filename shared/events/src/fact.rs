@@ -44,6 +44,26 @@ pub enum Fact {
     Analyst(AnalystFact),
 }
 
+macro_rules! facts_of_topics {
+    ($( $variant:ident($set:ident) ),+) => {
+        $( impl From<$set> for Fact {
+            fn from(fact: $set) -> Fact {
+                Fact::$variant(fact)
+            }
+        } )+
+    };
+}
+
+facts_of_topics!(
+    Campaign(CampaignFact),
+    Memory(MemoryFact),
+    Researcher(ResearcherFact),
+    Engineer(EngineerFact),
+    Trainer(TrainerFact),
+    Run(RunFact),
+    Analyst(AnalystFact)
+);
+
 impl Fact {
     /// Read a record of a topic.
     ///

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Tools for tests and for `replay --verify`.
+//!
+//! [`sample`] has small, complete values.
+
+pub mod sample;
