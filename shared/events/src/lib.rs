@@ -15,6 +15,6 @@ mod topic;
 
 pub use error::DecodeError;
 pub use fact::{Fact, FactSet, Input};
-pub use following::{Following, Status};
+pub use following::{Following, OutOfOrder, Status};
 pub use table::{FactRow, TABLE, TopicRow, row};
 pub use topic::{Role, Topic, murmur2, partition_of};
