@@ -10,6 +10,7 @@ pub mod exec;
 pub mod init;
 pub mod optim;
 pub mod rng;
+pub mod weights;
 
 pub use autodiff::gradients;
 pub use error::Error;

@@ -34,6 +34,9 @@ impl Layout {
 
     /// Whether the elements lie row-major and without gaps (at any offset).
     pub(crate) fn is_row_major(&self) -> bool {
+        if self.elements() == 0 {
+            return true;
+        }
         let mut expected = 1;
         for (&size, &stride) in self.shape.iter().zip(&self.strides).rev() {
             if size != 1 {

@@ -127,7 +127,8 @@ fn a_product_with_zeros_has_the_gradient_of_the_other_factors() {
     let reduced = g.reduce(Reduction::Prod, x[0], &[1]).unwrap();
     let running = g.apply(Op::CumProd(1), &[x[0]]).unwrap();
     for (y, want) in [(reduced, [6.0, 0.0, 0.0, 0.0, 0.0, 0.0]), (running, [9.0, 0.0, 0.0, 1.0, 0.0, 0.0])] {
-        let ones = g.full(&g.shape(y).to_vec(), 1.0, DType::F32).unwrap();
+        let shape = g.shape(y).to_vec();
+        let ones = g.full(&shape, 1.0, DType::F32).unwrap();
         let d = gradients(&mut g, y, ones, &x).unwrap()[0].unwrap();
         g.outputs = vec![d];
         let got = floats(&run(&g, &[tensor(&[0.0, 2.0, 3.0, 0.0, 0.0, 5.0], &[2, 3])])[0]);
@@ -236,7 +237,8 @@ fn what_cannot_be_differentiated_gives_no_gradient() {
     let best = g.apply(Op::ArgMax(0), &[x[0]]).unwrap();
     outs.push(g.cast(best, DType::F32).unwrap());
     for y in outs {
-        let ones = g.full(&g.shape(y).to_vec(), 1.0, DType::F32).unwrap();
+        let shape = g.shape(y).to_vec();
+        let ones = g.full(&shape, 1.0, DType::F32).unwrap();
         assert_eq!(gradients(&mut g, y, ones, &x).unwrap(), [None, None], "{:?}", g.node(y).op);
     }
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod differences;
+mod forward;
 
 mod gradients;
+mod learning;
 
 mod support;

@@ -130,12 +130,12 @@ pub(crate) fn erf(x: f32) -> f32 {
     let x = if x > 4.0 { 4.0 } else { x };
     let x = if x < -4.0 { -4.0 } else { x };
     let z = x * x;
-    let p = -2.726_142_2e-10;
+    let p = -2.726_142e-10;
     let p = p * z + 2.770_681_5e-8;
     let p = p * z - 2.101_024e-6;
     let p = p * z - 5.692_506_5e-5;
     let p = p * z - 7.349_906_5e-4;
-    let p = p * z - 2.954_599_9e-3;
+    let p = p * z - 2.954_6e-3;
     let p = p * z - 1.609_603_4e-2;
     let q = -1.456_607_2e-5;
     let q = q * z - 2.133_740_6e-4;
