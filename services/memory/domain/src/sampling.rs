@@ -45,3 +45,63 @@ pub(crate) fn policy(sampling: &Sampling) -> String {
     let Sampling { parents, references_to, references, .. } = sampling;
     format!("parent uniform from ranks 1-{parents}, {references} references from ranks {}-{references_to}", parents + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAPER: Sampling = Sampling { pool: 50, parents: 10, references_to: 50, references: 4 };
+
+    fn draws(pool: usize) -> Vec<Sample> {
+        (1..=400).filter_map(|experiment| sample(pool, &PAPER, 7, ExperimentId(experiment))).collect()
+    }
+
+    fn distinct(sample: &Sample) -> bool {
+        let mut ranks = sample.references.clone();
+        ranks.push(sample.parent);
+        ranks.sort_unstable();
+        ranks.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    #[test]
+    fn an_empty_pool_has_no_parent() {
+        assert!(draws(0).is_empty());
+    }
+
+    #[test]
+    fn a_pool_of_one_has_a_parent_and_no_references() {
+        assert!(draws(1).iter().all(|sample| *sample == Sample { parent: 1, references: vec![] }));
+    }
+
+    #[test]
+    fn a_pool_of_five_gives_all_others_as_references() {
+        let draws = draws(5);
+        assert!(draws.iter().all(|sample| distinct(sample) && sample.references.len() == 4 && sample.parent <= 5));
+        assert!((1..=5).all(|rank| draws.iter().any(|sample| sample.parent == rank)));
+    }
+
+    #[test]
+    fn a_pool_of_eleven_takes_rank_eleven_first() {
+        let draws = draws(11);
+        assert!(draws.iter().all(|sample| distinct(sample) && sample.parent <= 10));
+        assert!(draws.iter().all(|sample| sample.references.len() == 4 && sample.references[0] == 11));
+    }
+
+    #[test]
+    fn a_full_pool_keeps_parents_and_references_apart() {
+        let draws = draws(50);
+        let apart =
+            |sample: &Sample| sample.parent <= 10 && sample.references.iter().all(|rank| (11..=50).contains(rank));
+        assert!(draws.iter().all(|sample| distinct(sample) && sample.references.len() == 4 && apart(sample)));
+        assert!((1..=10).all(|rank| draws.iter().filter(|sample| sample.parent == rank).count() > 15));
+        assert!((11..=50).all(|rank| draws.iter().any(|sample| sample.references.contains(&rank))));
+    }
+
+    #[test]
+    fn the_draw_depends_on_seed_and_experiment_only() {
+        let draw = |seed, experiment| sample(50, &PAPER, seed, ExperimentId(experiment));
+        assert_eq!(draw(1, 5), draw(1, 5));
+        assert_ne!(draw(1, 5), draw(2, 5));
+        assert_ne!(draw(1, 5), draw(1, 6));
+    }
+}
