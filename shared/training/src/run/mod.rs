@@ -3,6 +3,7 @@
 //! [`trainer`] holds weights and optimiser state between steps; [`run`] is the loop around it. Everything that a run does
 //! follows from its job and the stored corpus: the same job gives the same bits on the same [`Platform`].
 
+mod candidate;
 mod diagnose;
 mod job;
 mod observer;
@@ -16,5 +17,5 @@ pub use job::{JobSpec, Training};
 pub use observer::{Cancel, Observer, Silent};
 pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;
-pub use run::run;
-pub use trainer::Trainer;
+pub use run::{run, train};
+pub use trainer::{Trainer, Validation};

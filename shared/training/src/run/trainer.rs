@@ -1,0 +1,325 @@
+//! Weights, optimiser state and programs between the steps of a run.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use move37_candidate::ir::{Graph, NodeId, Op, ParamKind};
+use move37_tensor::optim::{AdamW, State};
+use move37_tensor::{Options, Program, gradients, init_params, weights};
+
+use super::diagnose::origin;
+use super::{Cancel, JobSpec};
+use crate::Error;
+use crate::model::{flops, language_model, measured};
+use crate::task::{Batch, Task};
+
+/// A loss this many times that of guessing is an explosion.
+const EXPLOSION: f64 = 10.0;
+
+/// A model in training.
+#[derive(Debug)]
+pub struct Trainer {
+    job: JobSpec,
+    task: Task,
+    /// Outputs: mean loss, then the gradient of each trained parameter that has one.
+    program: Program,
+    /// Outputs: total loss, number of correct predictions.
+    measure: Program,
+    /// For each parameter, which of the program's outputs is its gradient.
+    slots: Vec<Option<usize>>,
+    params: Vec<Tensor>,
+    optimizer: AdamW,
+    moments: State,
+    step: u32,
+    flops: f64,
+}
+
+/// What validation found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Validation {
+    /// Mean loss, nats per scored token.
+    pub loss: f64,
+    /// Share of scored tokens predicted right.
+    pub accuracy: f64,
+}
+
+impl Trainer {
+    /// The model of a job before its first step.
+    ///
+    /// # Errors
+    /// Settings that make no sense, a corpus that is not there, a text that cannot be traced or does not fit the model.
+    pub fn new(job: &JobSpec, data: &Path) -> Result<Self, Error> {
+        job.check()?;
+        let task = Task::prepare(&job.task, data)?;
+        let candidate = super::candidate::traced(job, task.length())?;
+        Self::around(&candidate, job, task)
+    }
+
+    pub(super) fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
+        let (rows, length) = (job.training.batch, task.length());
+        let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length)?;
+        let measures = measured(&mut network)?;
+        let mut graph = network.graph;
+        let options = Options { threads: job.threads };
+        graph.outputs = vec![measures.total_loss, measures.correct];
+        let measure = Program::new(graph.clone(), options)?;
+        let slots = differentiate(&mut graph, measures.mean_loss)?;
+        let params = init_params(&graph, job.seed)?;
+        let optimizer =
+            AdamW { weight_decay: job.training.weight_decay, clip: Some(job.training.clip), ..AdamW::default() };
+        Ok(Self {
+            flops: flops(&graph),
+            program: Program::new(graph, options)?,
+            measure,
+            slots,
+            optimizer,
+            moments: State::new(&params),
+            params,
+            task,
+            job: job.clone(),
+            step: 0,
+        })
+    }
+
+    /// Take the next step; its loss in nats per scored token.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss or the gradient is not finite or the loss exploded; nothing has changed then.
+    pub fn step(&mut self) -> Result<f32, Error> {
+        let step = self.step + 1;
+        let batch = self.task.training(self.job.seed, step, self.job.training.batch);
+        let inputs = tensors(&batch)?;
+        let outputs = self.program.run(&self.params, &inputs)?;
+        let loss = outputs[0].to_scalar::<f32>().map_err(move37_tensor::Error::from)?;
+        let limit = EXPLOSION * (self.task.vocabulary() as f64).ln();
+        if !(f64::from(loss) < limit) {
+            return Err(self.diverged(step, format!("the loss is {loss}"), &inputs));
+        }
+        let gradients: Vec<_> = self.slots.iter().map(|slot| slot.map(|i| outputs[i].clone())).collect();
+        let rate = self.job.training.rate(step);
+        let norm = self.optimizer.step(&mut self.moments, &self.params, &gradients, rate)?;
+        if !norm.is_finite() {
+            return Err(self.diverged(step, format!("the norm of the gradient is {norm}"), &inputs));
+        }
+        self.step = step;
+        Ok(loss)
+    }
+
+    /// Measure the model on the task's validation sequences.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is not finite, [`Error::Cancelled`].
+    pub fn validate(&self, cancel: &Cancel) -> Result<Validation, Error> {
+        let (mut loss, mut correct, mut scored) = (0.0, 0.0, 0);
+        for batch in self.task.validation(self.job.training.validation, self.job.training.batch) {
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled { step: self.step });
+            }
+            let inputs = tensors(&batch)?;
+            let outputs = self.measure.run(&self.params, &inputs)?;
+            let number = |i: usize| outputs[i].to_scalar::<f32>().map(f64::from).map_err(move37_tensor::Error::from);
+            if !number(0)?.is_finite() {
+                return Err(self.diverged(self.step, "the validation loss is not finite".to_owned(), &inputs));
+            }
+            loss += number(0)?;
+            correct += number(1)?;
+            scored += batch.scored();
+        }
+        Ok(Validation { loss: loss / scored as f64, accuracy: correct / scored as f64 })
+    }
+
+    /// Write all parameters by name to a safetensors file, atomically.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let names = self.program.graph().params.iter().map(|param| param.name.as_str());
+        let named: Vec<_> = names.zip(self.params.iter().cloned()).collect();
+        Ok(weights::save(path, &named)?)
+    }
+
+    /// Take all parameters by name from a safetensors file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or lacks a parameter of this model.
+    pub fn load(&mut self, path: &Path) -> Result<(), Error> {
+        self.params = weights::load(path, self.program.graph())?;
+        Ok(())
+    }
+
+    /// Its task.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Steps taken.
+    pub fn steps_taken(&self) -> u32 {
+        self.step
+    }
+
+    /// Trained parameters.
+    pub fn parameters(&self) -> u64 {
+        self.program.graph().parameter_count() as u64
+    }
+
+    /// FLOPs of one step, forward and backward.
+    pub fn flops_per_step(&self) -> f64 {
+        self.flops
+    }
+
+    fn diverged(&self, step: u32, what: String, inputs: &[Tensor]) -> Error {
+        let line = origin(self.program.graph(), &self.params, inputs);
+        Error::Diverged { step, what, line }
+    }
+}
+
+/// Make the graph's outputs the loss and its gradients; for each parameter, which output is its gradient.
+fn differentiate(graph: &mut Graph, loss: NodeId) -> Result<Vec<Option<usize>>, Error> {
+    let mut nodes = vec![None; graph.params.len()];
+    for (i, node) in graph.nodes().iter().enumerate() {
+        if let Op::Param(p) = node.op
+            && graph.params[p as usize].kind == ParamKind::Trained
+        {
+            nodes[p as usize] = Some(NodeId(u32::try_from(i).expect("node ids are u32")));
+        }
+    }
+    let trained: Vec<NodeId> = nodes.iter().flatten().copied().collect();
+    let one = graph.scalar(1.0)?;
+    let mut found = gradients(graph, loss, one, &trained)?.into_iter();
+    graph.outputs = vec![loss];
+    let mut slots = Vec::with_capacity(nodes.len());
+    for node in &nodes {
+        let gradient = node.and_then(|_| found.next().flatten());
+        slots.push(gradient.map(|_| graph.outputs.len()));
+        graph.outputs.extend(gradient);
+    }
+    Ok(slots)
+}
+
+fn tensors(batch: &Batch) -> Result<[Tensor; 3], Error> {
+    let shape = (batch.rows, batch.length);
+    let integers = |data: &[i64]| Tensor::from_slice(data, shape, &Device::Cpu);
+    let make = || -> candle_core::Result<[Tensor; 3]> {
+        Ok([
+            integers(&batch.tokens)?,
+            integers(&batch.targets)?,
+            Tensor::from_slice(&batch.weights, shape, &Device::Cpu)?,
+        ])
+    };
+    Ok(make().map_err(move37_tensor::Error::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use move37_candidate::ir::Unary;
+
+    use super::*;
+    use crate::fixtures::{attention, job, mixer};
+
+    fn trainer(candidate: &Graph, job: &JobSpec) -> Trainer {
+        Trainer::around(candidate, job, Task::prepare(&job.task, Path::new("unused")).unwrap()).unwrap()
+    }
+
+    fn losses(job: &JobSpec) -> Vec<u32> {
+        let mut trainer = trainer(&attention(4, 12, 8, 2), job);
+        (0..6).map(|_| trainer.step().unwrap().to_bits()).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_losses_bit_for_bit() {
+        let other = JobSpec { seed: 2, ..job(6) };
+        assert_eq!(losses(&job(6)), losses(&job(6)));
+        assert_ne!(losses(&job(6)), losses(&other));
+    }
+
+    #[test]
+    fn the_first_loss_is_that_of_guessing() {
+        let mut trainer = trainer(&attention(4, 12, 8, 2), &job(1));
+        let loss = f64::from(trainer.step().unwrap());
+        assert!((loss - 16f64.ln()).abs() < 0.1, "{loss}");
+    }
+
+    #[test]
+    fn every_trained_parameter_has_a_gradient_and_moves() {
+        let mut trainer = trainer(&attention(4, 12, 8, 2), &job(3));
+        assert!(trainer.slots.iter().all(Option::is_some));
+        let before: Vec<Tensor> = trainer.params.iter().map(|p| p.copy().unwrap()).collect();
+        trainer.step().unwrap();
+        for (i, param) in trainer.program.graph().params.iter().enumerate() {
+            let change = (&trainer.params[i] - &before[i]).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(change.to_scalar::<f32>().unwrap() > 0.0, "{}", param.name);
+        }
+    }
+
+    #[test]
+    fn a_nan_stops_training_and_names_the_line_where_it_began() {
+        let candidate = mixer(4, 12, 8, |g, x| {
+            g.span.line = 21;
+            let square = g.mul(x, x)?;
+            g.span.line = 22;
+            let minus = g.scale(square, -1.0)?;
+            let root = g.unary(Unary::Sqrt, minus)?;
+            g.span.line = 23;
+            g.add(root, x)
+        });
+        let error = trainer(&candidate, &job(3)).step().unwrap_err();
+        assert!(matches!(error, Error::Diverged { step: 1, line: Some(22), .. }), "{error}");
+    }
+
+    #[test]
+    fn a_nan_of_the_gradient_names_the_line_of_its_operation() {
+        // The root of 0 is finite, its derivative times 0 is not.
+        let candidate = mixer(4, 12, 8, |g, x| {
+            g.span.line = 31;
+            let nothing = g.scale(x, 0.0)?;
+            let root = g.unary(Unary::Sqrt, nothing)?;
+            g.add(root, x)
+        });
+        let mut trainer = trainer(&candidate, &job(3));
+        let error = trainer.step().unwrap_err();
+        assert!(matches!(error, Error::Diverged { step: 1, line: Some(31), .. }), "{error}");
+        assert_eq!(trainer.steps_taken(), 0);
+    }
+
+    #[test]
+    fn saved_weights_measure_the_same_when_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let candidate = attention(4, 12, 8, 2);
+        let mut trained = trainer(&candidate, &job(3));
+        (0..3).for_each(|_| assert!(trained.step().is_ok()));
+        trained.save(&path).unwrap();
+        let mut loaded = trainer(&candidate, &JobSpec { seed: 9, ..job(3) });
+        let measure = |trainer: &Trainer| trainer.validate(&Cancel::default()).unwrap();
+        assert_ne!(measure(&loaded), measure(&trained));
+        loaded.load(&path).unwrap();
+        assert_eq!(measure(&loaded), measure(&trained));
+        let other = attention(4, 12, 8, 2);
+        let deeper = JobSpec { dims: crate::model::Dims { layers: 3, ..job(3).dims }, ..job(3) };
+        assert!(matches!(trainer(&other, &deeper).load(&path), Err(Error::Tensor(_))));
+    }
+
+    #[test]
+    fn an_exploding_loss_stops_training() {
+        let mut job = job(40);
+        job.training.learning_rate = 1e4;
+        let mut trainer = trainer(&attention(4, 12, 8, 2), &job);
+        let error = (0..40).find_map(|_| trainer.step().err()).unwrap();
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    }
+
+    #[test]
+    fn validation_counts_only_what_was_asked_for() {
+        let mut job = job(1);
+        let validate = |job: &JobSpec| trainer(&attention(4, 12, 8, 2), job).validate(&Cancel::default()).unwrap();
+        let whole = validate(&job);
+        assert!((whole.loss - 16f64.ln()).abs() < 0.1 && (0.0..0.5).contains(&whole.accuracy), "{whole:?}");
+        // Six sequences do not fill two batches of four.
+        job.training.validation = 6;
+        let mean = validate(&job);
+        job.training.validation = 4;
+        let first = validate(&job);
+        assert!((mean.loss - first.loss).abs() < 0.2 && mean != first);
+    }
+}
