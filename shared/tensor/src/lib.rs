@@ -9,6 +9,7 @@ mod error;
 pub mod exec;
 pub mod init;
 pub mod optim;
+pub mod probe;
 pub mod rng;
 pub mod weights;
 
@@ -17,3 +18,4 @@ pub use error::Error;
 pub use exec::{Options, Program};
 pub use init::init_params;
 pub use optim::AdamW;
+pub use probe::{Probe, ProbeFinding, ProbeKind, probe};

@@ -18,5 +18,6 @@ mod threads;
 mod value;
 
 pub(crate) use dispatch::vectorised;
-pub(crate) use program::initial;
+pub(crate) use plan::constant;
 pub use program::{Options, Program, StepCost};
+pub(crate) use program::{initial, label};

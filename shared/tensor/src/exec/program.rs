@@ -169,7 +169,8 @@ impl Program {
     }
 }
 
-fn label(op: &Op) -> String {
+/// Name of an operation, for messages.
+pub(crate) fn label(op: &Op) -> String {
     let text = format!("{op:?}");
     text.split([' ', '(']).next().unwrap_or_default().to_lowercase()
 }

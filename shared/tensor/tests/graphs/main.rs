@@ -6,5 +6,6 @@ mod forward;
 
 mod gradients;
 mod learning;
+mod probing;
 
 mod support;
