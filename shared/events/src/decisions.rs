@@ -13,7 +13,8 @@ use crate::Role;
 const NO_DECISION: [&str; 9] =
     ["command", "evidence", "hash", "data_hash", "graph_hash", "platform", "seconds", "training_event", "worker"];
 
-/// Digest of a campaign's decisions. Worker facts are left out: what counts of them, the trainer has captured.
+/// Digest of a campaign's decisions. Facts about single runs are left out, the workers' and the trainer's: in which
+/// order runs are placed and end depends on machines, and what counts of them, the training's end has captured.
 #[derive(Default)]
 pub struct Decisions(BTreeMap<Source, Vec<Hash>>);
 
@@ -24,7 +25,9 @@ impl Decisions {
     /// The body is no JSON.
     pub fn add(&mut self, record: &Recorded) -> Result<(), serde_json::Error> {
         let envelope = &record.envelope;
-        if envelope.id.source == Role::Worker.source() {
+        let source = &envelope.id.source;
+        let placement = *source == Role::Trainer.source() && envelope.fact.name.starts_with("run.");
+        if placement || *source == Role::Worker.source() {
             return Ok(());
         }
         let mut body: Value = serde_json::from_slice(&record.body)?;
@@ -66,8 +69,12 @@ mod tests {
     use super::*;
 
     fn fact(source: &str, time: u64, body: &Value) -> Recorded {
+        named("training.completed", source, time, body)
+    }
+
+    fn named(name: &str, source: &str, time: u64, body: &Value) -> Recorded {
         let key: Key = "c".parse().unwrap();
-        let fact = FactType { name: "run.completed".to_owned(), version: 1 };
+        let fact = FactType { name: name.to_owned(), version: 1 };
         let envelope = Head::default().next(&key, &source.parse().unwrap(), fact, Timestamp::from_millis(time));
         Recorded { envelope, body: body.to_string().into_bytes() }
     }
@@ -93,7 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn worker_facts_are_left_out() {
+    fn facts_about_single_runs_are_left_out() {
         assert_eq!(hash(&[fact("worker", 1, &json!({"step": 1}))]), hash(&[]));
+        assert_eq!(hash(&[named("run.dispatched", "trainer", 1, &json!({"run": "1"}))]), hash(&[]));
+        assert_ne!(hash(&[named("training.failed", "trainer", 1, &json!({"why": "1"}))]), hash(&[]));
     }
 }
