@@ -59,7 +59,7 @@ pub struct Proposal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ATTEMPTS} draws around the parent led to nothing new")]
 pub struct Exhausted {
-    /// First experiment with the architecture drawn last.
+    /// First experiment with one of the architectures around the parent.
     pub duplicate_of: Option<ExperimentId>,
 }
 
@@ -78,22 +78,30 @@ pub fn propose(campaign: &Campaign, sampled: &Sampled<'_>, known: &Known<'_>) ->
     let mut duplicate_of = None;
     for attempt in 1..=ATTEMPTS {
         let mut draw = Draw::new(campaign.seed, sampled.experiment, "explore", "moves", attempt);
+        let changes = if draw.chance(TWO_CHANGES) { 2 } else { 1 };
         let mut steps: Vec<Step> = Vec::new();
-        for _ in 0..if draw.chance(TWO_CHANGES) { 2 } else { 1 } {
+        for change in 1..=changes {
             let from = steps.last().map_or(&parent, |step| &step.genome);
-            let around = neighbours(from, &scope).into_iter();
-            let fresh = around.filter(|next| steps.iter().all(|step| step.kind != next.kind)).collect();
-            steps.extend(choice::choose(fresh, sampled.lessons, weak, &mut draw));
-        }
-        let Some(last) = steps.last() else { continue };
-        match (known.first_with)(&last.genome) {
-            Some(first) => duplicate_of = Some(first),
-            None if last.genome == parent => {}
-            None => {
-                let genome = last.genome.clone();
-                let brief = words::brief(campaign, sampled, &genome, &steps, weak, known.names);
-                return Ok(Proposal { genome, brief });
+            let mut around = neighbours(from, &scope);
+            around.retain(|next| steps.iter().all(|step| step.kind != next.kind));
+            if change == changes {
+                around.retain(|next| match (known.first_with)(&next.genome) {
+                    Some(first) => {
+                        duplicate_of = Some(first);
+                        false
+                    }
+                    None => next.genome != parent,
+                });
             }
+            match choice::choose(around, sampled.lessons, weak, &mut draw) {
+                Some(step) => steps.push(step),
+                None => break,
+            }
+        }
+        if let (Some(last), true) = (steps.last(), steps.len() == changes) {
+            let genome = last.genome.clone();
+            let brief = words::brief(campaign, sampled, &genome, &steps, weak, known.names);
+            return Ok(Proposal { genome, brief });
         }
     }
     Err(Exhausted { duplicate_of })
