@@ -2,11 +2,9 @@
 
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
-/// Longest line.
-const WIDTH: usize = 118;
-
-/// The design in one line, then its components with their sources; without quotation marks, ending in a newline.
-pub fn text(genome: &Genome) -> String {
+/// The design in one line, then its components with their sources; without quotation marks. Lines have at
+/// most `width`, opening quotation marks included; ends in a newline.
+pub fn text(genome: &Genome, width: usize) -> String {
     let paths: Vec<String> = genome.paths.iter().map(Path::to_string).collect();
     let fusion = match genome.fusion {
         _ if paths.len() == 1 && genome.fusion == Fusion::Sum => "",
@@ -20,12 +18,12 @@ pub fn text(genome: &Genome) -> String {
     items.extend(genome.paths.iter().map(path));
     items.extend(fused(genome));
     items.extend(output(genome));
-    let mut text = wrapped(&title, "");
+    let mut text = wrapped(&title, "", width - 3);
     text.push('\n');
     for item in items {
         // An item may have several lines; each is wrapped by itself.
         for (i, line) in item.lines().enumerate() {
-            text.push_str(&wrapped(&format!("{}{line}", if i == 0 { "- " } else { "  " }), "  "));
+            text.push_str(&wrapped(&format!("{}{line}", if i == 0 { "- " } else { "  " }), "  ", width));
         }
     }
     text
@@ -112,14 +110,14 @@ fn output(genome: &Genome) -> Option<String> {
 }
 
 /// A line broken between words; further lines are indented.
-fn wrapped(line: &str, indent: &str) -> String {
+fn wrapped(line: &str, indent: &str, width: usize) -> String {
     let indent_of_line = &line[..line.len() - line.trim_start().len()];
     let mut lines = vec![indent_of_line.to_owned()];
     for word in line.split_whitespace() {
         let last = lines.last_mut().expect("it begins with one line");
         if last.trim().is_empty() {
             last.push_str(word);
-        } else if last.len() + 1 + word.len() <= WIDTH {
+        } else if last.len() + 1 + word.len() <= width {
             last.push(' ');
             last.push_str(word);
         } else {

@@ -12,6 +12,9 @@ mod names;
 use move37_core::Hash;
 use move37_events::genome::{Decay, Genome, Path};
 
+/// Longest line of a text.
+const WIDTH: usize = 118;
+
 /// An operator's program, to be built around.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
@@ -53,11 +56,11 @@ fn alone(genome: &Genome) -> String {
     let class = layer::class(genome, None, "");
     let body = body(genome, &class);
     let imports = imports(&body).concat();
-    format!("\"\"\"{}\"\"\"\n\n{imports}{body}", docstring::text(genome))
+    format!("\"\"\"{}\"\"\"\n\n{imports}{body}", docstring::text(genome, WIDTH))
 }
 
 fn around(genome: &Genome, base: Base<'_>) -> String {
-    let docstring = docstring::text(genome).replace('\n', "\n    ");
+    let docstring = docstring::text(genome, WIDTH - 4).replace('\n', "\n    ");
     let docstring = docstring.trim_end_matches(' ');
     let class = layer::class(genome, Some(base.class), &format!("    \"\"\"{docstring}    \"\"\"\n\n"));
     let body = names::apart(&body(genome, &class), base.source);
