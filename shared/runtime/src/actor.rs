@@ -24,13 +24,13 @@ use crate::{Error, Failure};
 /// What happens to a key.
 pub(crate) enum Message<S: Service> {
     /// The next fact of its own chain, read back.
-    Own { record: Recorded, event: <S::Decider as Decider>::Event, fact: Fact },
+    Own(Box<OwnFact<S>>),
     /// Its own chain is folded.
     Recovered,
     /// The inputs' history is read.
     Live,
     /// A foreign fact for it.
-    Foreign { id: EventId, fact: Fact },
+    Foreign { id: EventId, fact: Box<Fact> },
     /// An effect reports.
     Outcome { instance: Instance, outcome: S::Outcome },
     /// An effect's task has ended.
@@ -41,6 +41,13 @@ pub(crate) enum Message<S: Service> {
     Fail(Error),
     /// Finish what was appended, end the effects, and answer.
     Leave(oneshot::Sender<()>),
+}
+
+/// A fact of its own chain: as bytes, as the rules' event, and as an input.
+pub(crate) struct OwnFact<S: Service> {
+    pub(crate) record: Recorded,
+    pub(crate) event: <S::Decider as Decider>::Event,
+    pub(crate) fact: Fact,
 }
 
 impl<S: Service> ActixMessage for Message<S> {
@@ -123,7 +130,8 @@ impl<S: Service> Handler<Message<S>> for Shell<S> {
 impl<S: Service> Shell<S> {
     fn receive(&mut self, message: Message<S>, context: &mut Context<Self>) {
         let actions = match message {
-            Message::Own { record, event, fact } => {
+            Message::Own(own) => {
+                let OwnFact { record, event, fact } = *own;
                 let awaited = self.cell.waits_for() == Some(record.hash());
                 if awaited {
                     self.acknowledge();
@@ -138,7 +146,11 @@ impl<S: Service> Shell<S> {
             Message::Live => self.cell.live(),
             Message::Foreign { id, fact } => {
                 let now = self.env.clock.now();
-                self.cell.input(Stamped { input: Input::Fact { id: id.clone(), fact }, now, origin: Origin::Fact(id) })
+                self.cell.input(Stamped {
+                    input: Input::Fact { id: id.clone(), fact: *fact },
+                    now,
+                    origin: Origin::Fact(id),
+                })
             }
             Message::Outcome { instance, outcome } => {
                 let now = self.env.clock.now();
@@ -168,7 +180,7 @@ impl<S: Service> Shell<S> {
         }
     }
 
-    fn append(&mut self, record: Recorded, context: &mut Context<Self>) {
+    fn append(&mut self, record: Box<Recorded>, context: &mut Context<Self>) {
         self.env.reach(Boundary::BeforeAppend);
         self.acknowledged = false;
         let (log, address) = (Arc::clone(&self.env.log), context.address());

@@ -40,10 +40,10 @@ pub(crate) struct Stamped<O> {
 }
 
 /// What the shell must do.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Action<E> {
     /// Append to the own topic.
-    Append(Recorded),
+    Append(Box<Recorded>),
     /// Perform an effect, after some failed starts.
     Start { instance: Instance, effect: E, failures: u32 },
     /// It is no longer owed.
@@ -51,7 +51,7 @@ pub(crate) enum Action<E> {
 }
 
 enum Queued<O> {
-    Input(Stamped<O>),
+    Input(Box<Stamped<O>>),
     /// What comes after this is live: effects may start.
     Live,
 }
@@ -88,6 +88,8 @@ pub(crate) struct Cell<D: Decider, O> {
     queue: VecDeque<Queued<O>>,
     outstanding: Option<Outstanding<O>>,
     effects: Effects,
+    /// Whether what is owed may have changed since the effects followed it.
+    changed: bool,
 }
 
 type Actions<D> = Vec<Action<<D as Decider>::Effect>>;
@@ -110,12 +112,14 @@ where
             queue: VecDeque::new(),
             outstanding: None,
             effects: Effects::default(),
+            changed: true,
         }
     }
 
     /// Take in the next fact of the own chain: a winner, read back.
     pub(crate) fn own(&mut self, record: &Recorded, event: &D::Event, fact: Fact) -> Actions<D> {
         self.fold.apply(record, event);
+        self.changed = true;
         let id = record.envelope.id.clone();
         // Its time is that of the input it came from, so that a story told again after a crash is the same.
         let fed_back = Stamped {
@@ -154,7 +158,7 @@ where
 
     /// Take in a foreign fact, or the outcome of an effect.
     pub(crate) fn input(&mut self, stamped: Stamped<O>) -> Actions<D> {
-        self.queue.push_back(Queued::Input(stamped));
+        self.queue.push_back(Queued::Input(Box::new(stamped)));
         self.advance()
     }
 
@@ -175,6 +179,12 @@ where
         self.outstanding.is_some()
     }
 
+    /// The state, for tests.
+    #[cfg(test)]
+    pub(crate) fn fold(&self) -> &Fold<D> {
+        &self.fold
+    }
+
     /// The hash of the record that waits to be read back.
     pub(crate) fn waits_for(&self) -> Option<Hash> {
         self.outstanding.as_ref().map(|outstanding| outstanding.hash)
@@ -190,7 +200,7 @@ where
                 self.decide(stamped, &mut actions);
                 continue;
             }
-            if self.phase == Phase::Live {
+            if self.phase == Phase::Live && std::mem::take(&mut self.changed) {
                 self.effects.follow(self.fold.owed(), &mut actions);
             }
             if let Some(stamped) = self.again.take().or_else(|| self.retry.pop_front()) {
@@ -198,7 +208,7 @@ where
                 continue;
             }
             match self.queue.pop_front() {
-                Some(Queued::Input(stamped)) => self.decide(stamped, &mut actions),
+                Some(Queued::Input(stamped)) => self.decide(*stamped, &mut actions),
                 Some(Queued::Live) => self.phase = Phase::Live,
                 None => {
                     self.restart_ended(&mut actions);
@@ -221,7 +231,7 @@ where
             Ok(Some(event)) => {
                 let record = self.record(&event, stamped.now, cause);
                 self.outstanding = Some(Outstanding { stamped, hash: record.hash() });
-                actions.push(Action::Append(record));
+                actions.push(Action::Append(Box::new(record)));
             }
             Ok(None) => {}
             Err(rejection) if rejection.is_early() => {
@@ -244,6 +254,9 @@ where
     /// With nothing left to decide, an effect that ended and is still owed has to be performed again, unless an
     /// outcome of it is held.
     fn restart_ended(&mut self, actions: &mut Actions<D>) {
+        if !self.effects.has_ended() {
+            return;
+        }
         let held = &self.held;
         let waits = |instance: &Instance| {
             held.iter().any(|stamped| matches!(&stamped.origin, Origin::Effect(of) if of == instance))

@@ -17,6 +17,8 @@ mod host;
 mod perform;
 mod service;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use failure::{Error, Failure};

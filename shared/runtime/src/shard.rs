@@ -10,7 +10,7 @@ use move37_events::{DecodeError, Fact, FactSet, Topic, row};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, warn};
 
-use crate::actor::{Handle, Message};
+use crate::actor::{Handle, Message, OwnFact};
 use crate::host::{Env, role};
 use crate::service::{Service, Start};
 use crate::{Error, Failure};
@@ -186,7 +186,7 @@ impl<S: Service> Shard<S> {
             Verdict::Lost(loss) => return debug!(id = %record.envelope.id, ?loss, "dropped a record"),
             Verdict::Corrupt(corruption) => Message::Fail(Error::Corrupt { position, corruption }),
             Verdict::Won => match read_own::<S>(&record) {
-                Ok((event, fact)) => Message::Own { record, event, fact },
+                Ok((event, fact)) => Message::Own(Box::new(OwnFact { record, event, fact })),
                 Err(source) => Message::Fail(Error::Unreadable { position, source }),
             },
         };
@@ -218,7 +218,7 @@ impl<S: Service> Shard<S> {
         };
         self.env.service.observe(&id, &fact);
         if let Some(key) = self.env.service.route(&record, &fact) {
-            self.send(key, Message::Foreign { id, fact }).await;
+            self.send(key, Message::Foreign { id, fact: Box::new(fact) }).await;
         }
     }
 

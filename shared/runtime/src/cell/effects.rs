@@ -60,6 +60,11 @@ impl Effects {
         }
     }
 
+    /// Whether a task has ended whose effect was owed when it was last looked at.
+    pub(super) fn has_ended(&self) -> bool {
+        self.running.values().any(|run| run.ended)
+    }
+
     /// The cause of an instance's outcomes, while it is owed.
     pub(super) fn cause(&self, of: &Instance) -> Option<Option<EventId>> {
         self.running.get(&of.id).filter(|run| run.generation == of.generation).map(|run| run.cause.clone())

@@ -1,0 +1,10 @@
+//! The shell around toy rules: alone as a state machine, and as a service over a log.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod cell;
+mod command;
+mod host;
+mod perform;
+mod service;
+mod toy;
+mod world;
