@@ -15,6 +15,9 @@ use move37_events::genome::{Decay, Genome, Path};
 /// Longest line of a text.
 const WIDTH: usize = 118;
 
+/// Stands for the operator's class until our names are told apart from theirs: their class may bear one of them.
+const PROGRAM: &str = "<program>";
+
 /// An operator's program, to be built around.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
@@ -62,8 +65,8 @@ fn alone(genome: &Genome) -> String {
 fn around(genome: &Genome, base: Base<'_>) -> String {
     let docstring = docstring::text(genome, WIDTH - 4).replace('\n', "\n    ");
     let docstring = docstring.trim_end_matches(' ');
-    let class = layer::class(genome, Some(base.class), &format!("    \"\"\"{docstring}    \"\"\"\n\n"));
-    let body = names::apart(&body(genome, &class), base.source);
+    let class = layer::class(genome, Some(PROGRAM), &format!("    \"\"\"{docstring}    \"\"\"\n\n"));
+    let body = names::apart(&body(genome, &class), base.source).replace(PROGRAM, base.class);
     let known: Vec<&str> = base.source.lines().collect();
     let imports: String = imports(&body).into_iter().filter(|line| !known.contains(&line.trim_end())).collect();
     let gap = if imports.is_empty() { "" } else { "\n\n" };
@@ -128,5 +131,20 @@ mod tests {
             let file = format!("{}/../../../shared/candidate/seeds/{name}.py", env!("CARGO_MANIFEST_DIR"));
             assert_eq!(render(&genome, None).unwrap(), std::fs::read_to_string(&file).unwrap(), "{file}");
         }
+    }
+    #[test]
+    fn an_operators_class_keeps_its_name_even_where_it_is_ours() {
+        let hash = Hash::of(b"theirs");
+        let [.., (_, two)] = Genome::published();
+        let genome = Genome { paths: vec![two.paths[0], Path::Program { hash }], ..two };
+        let source = "def delta_rule(x):\n    return x\n\n\nclass Mixer(nn.Module):\n    ...\n";
+        let text = render(&genome, Some(Base { source, class: "Mixer" })).unwrap();
+        assert!(text.starts_with(source.trim_end()));
+        for line in
+            ["class Mixer_2(nn.Module):", "self.program = Mixer(d_model)", "delta = delta_rule_2(q, k, v, beta)"]
+        {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert_eq!(render(&genome, None), Err(Error::NoProgram(hash)));
     }
 }
