@@ -4,10 +4,13 @@
 //! differentiation, taint, cost and execution each need one rule per [`Op`], and convenience (einsum, mean, masks,
 //! short convolutions of several groups) is lowered to it while tracing.
 
+mod constant;
+pub mod eval;
 mod graph;
 mod op;
 mod shape;
 
+pub use constant::Constants;
 pub use graph::{Graph, InputSpec, Node, NodeId, Param, ParamKind};
 pub use op::{Axis, Binary, Compare, DType, Distribution, Op, Real, Reduction, Span, Unary};
 pub use shape::{Error, broadcast, infer};

@@ -1,0 +1,425 @@
+//! Plain evaluation of single operations in double precision: for constants and for a second opinion on proofs.
+//!
+//! Not an executor: no layouts, no threads. Values of every dtype are `f64` (Bool: 0 or 1).
+
+use super::op::{Axis, Binary, Compare, DType, Op, Real, Reduction, Unary};
+
+/// An operand: its shape and its row-major values.
+pub type Operand<'a> = (&'a [usize], &'a [f64]);
+
+/// Values of `op` on operands, row-major in `shape`; `None` for leaves that are not constants.
+pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType) -> Option<Vec<f64>> {
+    let n: usize = shape.iter().product();
+    Some(match op {
+        Op::Input(_) | Op::Param(_) | Op::Random { .. } | Op::DepthwiseConvWeight { .. } => return None,
+        Op::Full(value) => vec![value.0; n],
+        Op::Arange { start, step } => (0..n).map(|i| start.0 + i as f64 * step.0).collect(),
+        Op::Literal(data) => data.iter().map(|Real(x)| *x).collect(),
+        Op::Unary(f) => operands[0].1.iter().map(|&x| unary(*f, x)).collect(),
+        Op::Binary(f) => zip(operands[0], operands[1], shape, |a, b| binary(*f, a, b, dtype)),
+        Op::Compare(c) => zip(operands[0], operands[1], shape, |a, b| f64::from(u8::from(compare(*c, a, b)))),
+        Op::Where => {
+            let index: Vec<_> = operands.iter().map(|(s, _)| broadcast_index(s, shape)).collect();
+            let at = |k: usize, i: usize| operands[k].1[index[k][i]];
+            (0..n).map(|i| if at(0, i) != 0.0 { at(1, i) } else { at(2, i) }).collect()
+        }
+        Op::Cast => operands[0].1.iter().map(|&x| cast(x, dtype)).collect(),
+        Op::Matmul => matmul(operands[0], operands[1], shape),
+        Op::Reduce { kind, axes } => {
+            let (s, data) = operands[0];
+            let start = match kind {
+                Reduction::Sum => 0.0,
+                Reduction::Prod => 1.0,
+                Reduction::Max => f64::NEG_INFINITY,
+                Reduction::Min => f64::INFINITY,
+            };
+            let mut out = vec![start; n];
+            for (i, &o) in reduced_index(s, axes).iter().enumerate() {
+                let x = data[i];
+                out[o] = match kind {
+                    Reduction::Sum => out[o] + x,
+                    Reduction::Prod => out[o] * x,
+                    Reduction::Max if x.is_nan() => x,
+                    Reduction::Min if x.is_nan() => x,
+                    Reduction::Max => out[o].max(x),
+                    Reduction::Min => out[o].min(x),
+                };
+            }
+            out
+        }
+        Op::Softmax(axis) => along(operands[0], *axis, |row| {
+            let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = row.iter().map(|x| (x - top).exp()).sum();
+            row.iter_mut().for_each(|x| *x = (*x - top).exp() / sum);
+        }),
+        Op::LogSoftmax(axis) => along(operands[0], *axis, |row| {
+            let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = row.iter().map(|x| (x - top).exp()).sum();
+            row.iter_mut().for_each(|x| *x = *x - top - sum.ln());
+        }),
+        Op::CumSum(axis) => along(operands[0], *axis, |row| {
+            for i in 1..row.len() {
+                row[i] += row[i - 1];
+            }
+        }),
+        Op::CumProd(axis) => along(operands[0], *axis, |row| {
+            for i in 1..row.len() {
+                row[i] *= row[i - 1];
+            }
+        }),
+        Op::Flip(axis) => along(operands[0], *axis, <[f64]>::reverse),
+        Op::ArgSort { axis, descending } => along(operands[0], *axis, |row| {
+            let mut order: Vec<usize> = (0..row.len()).collect();
+            match descending {
+                true => order.sort_by(|&a, &b| row[b].total_cmp(&row[a])),
+                false => order.sort_by(|&a, &b| row[a].total_cmp(&row[b])),
+            }
+            row.iter_mut().zip(order).for_each(|(x, i)| *x = i as f64);
+        }),
+        Op::ArgMax(axis) => {
+            let (s, data) = operands[0];
+            let mut best: Vec<Option<(f64, usize)>> = vec![None; n];
+            let stride: usize = s[axis + 1..].iter().product();
+            for (i, &o) in reduced_index(s, &[*axis]).iter().enumerate() {
+                if best[o].is_none_or(|(x, _)| data[i] > x) {
+                    best[o] = Some((data[i], i / stride % s[*axis]));
+                }
+            }
+            best.iter().map(|b| b.map_or(0.0, |(_, i)| i as f64)).collect()
+        }
+        Op::Reshape => operands[0].1.to_vec(),
+        Op::IndexAdd(_) | Op::ScatterAdd(_) => {
+            let (base, index, src) = (operands[0], operands[1], operands[2]);
+            let mut out = base.1.to_vec();
+            for (i, to) in scatter_targets(op, base.0, index, src.0)?.into_iter().enumerate() {
+                out[to] += src.1[i];
+            }
+            out
+        }
+        Op::SliceScatter { .. } => {
+            let mut out = operands[0].1.to_vec();
+            for (i, to) in slice_targets(op, operands[0].0, operands[1].0).into_iter().enumerate() {
+                out[to] = operands[1].1[i];
+            }
+            out
+        }
+        Op::Cat(_) => cat_sources(op, &operands.iter().map(|o| o.0).collect::<Vec<_>>(), shape)
+            .into_iter()
+            .map(|(k, i)| operands[k].1[i])
+            .collect(),
+        Op::Pad { value, .. } => {
+            let moved = movement(op, operands[0].0, shape)?;
+            moved.into_iter().map(|i| i.map_or(value.0, |i| operands[0].1[i])).collect()
+        }
+        Op::Permute(_) | Op::Expand | Op::Slice { .. } => {
+            let moved = movement(op, operands[0].0, shape)?;
+            moved.into_iter().map(|i| operands[0].1[i.expect("only padding makes new elements")]).collect()
+        }
+        Op::Gather(_) | Op::IndexSelect(_) => {
+            gather_sources(op, operands[0].0, operands[1], shape)?.into_iter().map(|i| operands[0].1[i]).collect()
+        }
+        Op::DepthwiseConv { dilation } => {
+            let ((x, data), (w, taps)) = (operands[0], operands[1]);
+            let (channels, length, k, out) = (x[1], x[2], w[1], shape[2]);
+            let mut y = Vec::with_capacity(n);
+            for row in 0..x[0] * channels {
+                for t in 0..out {
+                    let base = row * length + t;
+                    y.push((0..k).map(|j| taps[row % channels * k + j] * data[base + j * dilation]).sum());
+                }
+            }
+            y
+        }
+    })
+}
+
+/// One elementwise function.
+pub fn unary(f: Unary, x: f64) -> f64 {
+    match f {
+        Unary::Neg => -x,
+        Unary::Exp => x.exp(),
+        Unary::Expm1 => x.exp_m1(),
+        Unary::Log => x.ln(),
+        Unary::Log1p => x.ln_1p(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Rsqrt => 1.0 / x.sqrt(),
+        Unary::Recip => 1.0 / x,
+        Unary::Abs => x.abs(),
+        Unary::Sign if x == 0.0 || x.is_nan() => 0.0,
+        Unary::Sign => x.signum(),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Silu => x / (1.0 + (-x).exp()),
+        Unary::Gelu => 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2)),
+        Unary::GeluTanh => 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh()),
+        Unary::Relu => x.max(0.0),
+        Unary::Erf => erf(x),
+        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Unary::Floor => x.floor(),
+        Unary::Ceil => x.ceil(),
+        Unary::Round => x.round_ties_even(),
+        Unary::Not => f64::from(u8::from(x == 0.0)),
+    }
+}
+
+/// The error function, by its series near zero and a continued fraction beyond.
+fn erf(x: f64) -> f64 {
+    let a = x.abs();
+    if a > 6.0 {
+        return x.signum();
+    }
+    if a < 2.5 {
+        let (mut term, mut sum) = (a, a);
+        for n in 1..60 {
+            term *= -a * a / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        return sum * 2.0 / std::f64::consts::PI.sqrt() * x.signum();
+    }
+    let tail = (1..60).rev().fold(a, |f, k| a + f64::from(k) / 2.0 / f);
+    (1.0 - (-a * a).exp() / tail / std::f64::consts::PI.sqrt()) * x.signum()
+}
+
+/// One elementwise function of two.
+pub fn binary(f: Binary, a: f64, b: f64, dtype: DType) -> f64 {
+    match f {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::FloorDiv | Binary::Rem if b == 0.0 && dtype == DType::I64 => 0.0,
+        Binary::FloorDiv => (a / b).floor(),
+        Binary::Rem => a - (a / b).floor() * b,
+        Binary::Pow => a.powf(b),
+        Binary::Maximum if a.is_nan() || b.is_nan() => f64::NAN,
+        Binary::Minimum if a.is_nan() || b.is_nan() => f64::NAN,
+        Binary::Maximum => a.max(b),
+        Binary::Minimum => a.min(b),
+        Binary::And => f64::from(u8::from(a != 0.0 && b != 0.0)),
+        Binary::Or => f64::from(u8::from(a != 0.0 || b != 0.0)),
+        Binary::Xor => f64::from(u8::from((a != 0.0) != (b != 0.0))),
+    }
+}
+
+/// One comparison.
+pub fn compare(c: Compare, a: f64, b: f64) -> bool {
+    match c {
+        Compare::Eq => a == b,
+        Compare::Ne => a != b,
+        Compare::Lt => a < b,
+        Compare::Le => a <= b,
+        Compare::Gt => a > b,
+        Compare::Ge => a >= b,
+    }
+}
+
+/// A value in another dtype.
+pub fn cast(x: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::F32 => x,
+        DType::I64 => x.trunc(),
+        DType::Bool => f64::from(u8::from(x != 0.0)),
+    }
+}
+
+/// For each element of `shape`, the element of an operand of shape `from` that broadcasts to it.
+pub fn broadcast_index(from: &[usize], shape: &[usize]) -> Vec<usize> {
+    let pad = shape.len() - from.len();
+    let own = strides(from);
+    let step: Vec<usize> =
+        (0..shape.len()).map(|i| if i < pad || from[i - pad] == 1 { 0 } else { own[i - pad] }).collect();
+    walk(shape, &step, 0)
+}
+
+/// Row-major strides.
+pub fn strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for i in (0..shape.len().saturating_sub(1)).rev() {
+        strides[i] = strides[i + 1] * shape[i + 1];
+    }
+    strides
+}
+
+/// `base + sum(index * step)` for every index of `shape`, row-major.
+pub fn walk(shape: &[usize], step: &[usize], base: usize) -> Vec<usize> {
+    let n: usize = shape.iter().product();
+    let mut out = Vec::with_capacity(n);
+    if n == 0 {
+        return out;
+    }
+    out.push(base);
+    // Grow axis by axis from the right: each pass repeats what is there, shifted.
+    for (&size, &step) in shape.iter().zip(step).rev() {
+        let block = out.len();
+        for i in 1..size {
+            for j in 0..block {
+                out.push(out[j] + i * step);
+            }
+        }
+    }
+    out
+}
+
+/// For each element of a tensor, the element of the reduction over `axes` that it falls into.
+pub fn reduced_index(shape: &[usize], axes: &[Axis]) -> Vec<usize> {
+    let mut kept = shape.to_vec();
+    axes.iter().for_each(|&a| kept[a] = 1);
+    broadcast_index(&kept, shape)
+}
+
+/// Where each element of a moving operation's result comes from; `None` for padding.
+pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<Option<usize>>> {
+    let own = strides(from);
+    let all = |indices: Vec<usize>| Some(indices.into_iter().map(Some).collect());
+    match op {
+        Op::Reshape => all((0..shape.iter().product()).collect()),
+        Op::Permute(perm) => all(walk(shape, &perm.iter().map(|&p| own[p]).collect::<Vec<_>>(), 0)),
+        Op::Expand => all(broadcast_index(from, shape)),
+        Op::Slice { axis, start, step } => {
+            let mut by = own.clone();
+            by[*axis] *= step;
+            all(walk(shape, &by, start * own[*axis]))
+        }
+        Op::Flip(axis) => {
+            let (block, size) = (own[*axis], from[*axis]);
+            all((0..shape.iter().product())
+                .map(|i: usize| {
+                    let at = i / block % size;
+                    i - at * block + (size - 1 - at) * block
+                })
+                .collect())
+        }
+        Op::Pad { axis, before, .. } => {
+            let inner: usize = shape[axis + 1..].iter().product();
+            let n: usize = shape.iter().product();
+            let at = |i: usize| {
+                let along = (i / inner % shape[*axis]).checked_sub(*before).filter(|&a| a < from[*axis])?;
+                Some((i / inner / shape[*axis] * from[*axis] + along) * inner + i % inner)
+            };
+            Some((0..n).map(at).collect())
+        }
+        _ => None,
+    }
+}
+
+/// For each element of a slice assignment's value, the element of the base that it replaces.
+pub fn slice_targets(op: &Op, base: &[usize], value: &[usize]) -> Vec<usize> {
+    let Op::SliceScatter { axis, start, step } = op else { return Vec::new() };
+    let own = strides(base);
+    let mut by = own.clone();
+    by[*axis] *= step;
+    walk(value, &by, start * own[*axis])
+}
+
+/// For each element of a concatenation, the operand and the element within it.
+pub fn cat_sources(op: &Op, operands: &[&[usize]], shape: &[usize]) -> Vec<(usize, usize)> {
+    let Op::Cat(axis) = op else { return Vec::new() };
+    let outer: usize = shape[..*axis].iter().product();
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut out = Vec::with_capacity(shape.iter().product());
+    for o in 0..outer {
+        for (k, s) in operands.iter().enumerate() {
+            let block = s[*axis] * inner;
+            out.extend((o * block..(o + 1) * block).map(|i| (k, i)));
+        }
+    }
+    out
+}
+
+/// For each element of a gather, the element of x that it reads; `None` where an index is out of range.
+pub fn gather_sources(op: &Op, x: &[usize], index: Operand<'_>, shape: &[usize]) -> Option<Vec<usize>> {
+    let own = strides(x);
+    match op {
+        Op::Gather(axis) => {
+            let mut by = own.clone();
+            by[*axis] = 0;
+            let bases = walk(shape, &by, 0);
+            bases.into_iter().zip(index.1).map(|(b, &i)| row(i, x[*axis]).map(|i| b + i * own[*axis])).collect()
+        }
+        Op::IndexSelect(axis) => {
+            let mut by = own.clone();
+            by[*axis] = 0;
+            let inner: usize = shape[axis + 1..].iter().product();
+            let bases = walk(shape, &by, 0);
+            let at =
+                |(k, b): (usize, usize)| row(index.1[k / inner % shape[*axis]], x[*axis]).map(|i| b + i * own[*axis]);
+            bases.into_iter().enumerate().map(at).collect()
+        }
+        _ => None,
+    }
+}
+
+/// For each element of a scatter's source, the element of the base that it is added to.
+pub fn scatter_targets(op: &Op, base: &[usize], index: Operand<'_>, src: &[usize]) -> Option<Vec<usize>> {
+    let own = strides(base);
+    let (Op::ScatterAdd(axis) | Op::IndexAdd(axis)) = op else { return None };
+    let mut by = own.clone();
+    by[*axis] = 0;
+    let inner: usize = src[axis + 1..].iter().product();
+    let at = |(k, b): (usize, usize)| {
+        let i = match op {
+            Op::ScatterAdd(_) => index.1[k],
+            _ => index.1[k / inner % src[*axis]],
+        };
+        row(i, base[*axis]).map(|i| b + i * own[*axis])
+    };
+    walk(src, &by, 0).into_iter().enumerate().map(at).collect()
+}
+
+fn row(index: f64, size: usize) -> Option<usize> {
+    (index >= 0.0 && (index as usize) < size).then_some(index as usize)
+}
+
+fn zip(a: Operand<'_>, b: Operand<'_>, shape: &[usize], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    if a.0 == shape && b.0 == shape {
+        return a.1.iter().zip(b.1).map(|(&x, &y)| f(x, y)).collect();
+    }
+    let (i, j) = (broadcast_index(a.0, shape), broadcast_index(b.0, shape));
+    i.into_iter().zip(j).map(|(i, j)| f(a.1[i], b.1[j])).collect()
+}
+
+fn along(x: Operand<'_>, axis: Axis, f: impl Fn(&mut [f64])) -> Vec<f64> {
+    let (shape, data) = x;
+    let (size, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
+    let outer: usize = shape[..axis].iter().product();
+    let mut out = data.to_vec();
+    let mut row = vec![0.0; size];
+    for o in 0..outer {
+        for i in 0..inner {
+            let at = |k: usize| (o * size + k) * inner + i;
+            (0..size).for_each(|k| row[k] = data[at(k)]);
+            f(&mut row);
+            (0..size).for_each(|k| out[at(k)] = row[k]);
+        }
+    }
+    out
+}
+
+/// Offsets of the matrices of a batched product: for each batch of the result, those of `a` and `b`.
+pub fn matmul_batches(a: &[usize], b: &[usize], shape: &[usize]) -> Vec<(usize, usize)> {
+    let batch = &shape[..shape.len() - 2];
+    let (ab, am) = a.split_at(a.len() - 2);
+    let (bb, bm) = b.split_at(b.len() - 2);
+    let i = broadcast_index(ab, batch);
+    let j = broadcast_index(bb, batch);
+    i.into_iter().zip(j).map(|(i, j)| (i * am[0] * am[1], j * bm[0] * bm[1])).collect()
+}
+
+fn matmul(a: Operand<'_>, b: Operand<'_>, shape: &[usize]) -> Vec<f64> {
+    let (m, n) = (shape[shape.len() - 2], shape[shape.len() - 1]);
+    let k = a.0[a.0.len() - 1];
+    let mut out = vec![0.0; shape.iter().product()];
+    for (batch, (ao, bo)) in matmul_batches(a.0, b.0, shape).into_iter().enumerate() {
+        for i in 0..m {
+            let row = &mut out[(batch * m + i) * n..(batch * m + i + 1) * n];
+            for p in 0..k {
+                let x = a.1[ao + i * k + p];
+                let other = &b.1[bo + p * n..bo + (p + 1) * n];
+                row.iter_mut().zip(other).for_each(|(y, z)| *y += x * z);
+            }
+        }
+    }
+    out
+}

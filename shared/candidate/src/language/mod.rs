@@ -1,0 +1,169 @@
+//! PyTorch text to graph: a hermetic, bounded interpreter that traces one forward pass.
+//!
+//! [`trace`] parses the text, runs its definitions, finds the layer, constructs it, and calls its forward on a
+//! symbolic `[B, T, D]` input. Nothing outside the interpreter can be reached, and every loop, container, tensor and
+//! recursion is bounded. What is not understood is a [`Finding`] with line, column and a way out; a refused statement
+//! is reported and its results are set aside, so that one run finds as many faults as it can.
+
+mod attribute;
+mod builtins;
+mod call;
+mod class;
+mod expr;
+mod index;
+mod interp;
+mod number;
+mod parse;
+mod reference;
+mod root;
+mod stmt;
+mod subscript;
+mod tensor;
+mod value;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::ir::Graph;
+
+pub use interp::Limits;
+pub use reference::reference;
+
+/// Sizes at which a layer is traced, and its further constructor arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dims {
+    /// B
+    pub batch: usize,
+    /// T
+    pub time: usize,
+    /// D
+    pub d_model: usize,
+    /// Heads, given to constructors that ask for them.
+    pub num_heads: usize,
+    /// Constructor arguments by name; they win over everything else.
+    pub args: BTreeMap<String, ArgValue>,
+}
+
+/// A constructor argument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ArgValue {
+    /// `None`
+    None,
+    /// `True` or `False`
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// A string.
+    Str(String),
+}
+
+impl FromStr for ArgValue {
+    type Err = std::convert::Infallible;
+
+    /// As a Python literal where it is one, else as a string.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "None" => Self::None,
+            "True" | "true" => Self::Bool(true),
+            "False" | "false" => Self::Bool(false),
+            text => match (text.parse(), text.parse()) {
+                (Ok(i), _) => Self::Int(i),
+                (_, Ok(x)) => Self::Float(x),
+                _ => Self::Str(text.trim_matches(['\'', '"']).to_owned()),
+            },
+        })
+    }
+}
+
+/// How to trace.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The class to use; found by itself when `None`.
+    pub class: Option<String>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Something about the text that the reader of a report should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// 1-based line.
+    pub line: u32,
+    /// One sentence.
+    pub text: String,
+}
+
+/// A traced layer.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// One input `input [B, T, D]`, one output `[B, T, D]`, named parameters.
+    pub graph: Graph,
+    /// The class that was used.
+    pub class: String,
+    /// Dropout ignored, dtypes widened and the like.
+    pub notes: Vec<Note>,
+    /// State that a call leaves for the next one; the graph is that of the first call.
+    pub hidden_state: Vec<Finding>,
+}
+
+/// A trace as far as it went.
+#[derive(Clone, Debug, Default)]
+pub struct Attempt {
+    /// The layer, where nothing was refused.
+    pub traced: Option<Traced>,
+    /// What was made until then (parameters, nodes), where the layer could be constructed.
+    pub partial: Option<Graph>,
+    /// The class that was tried.
+    pub class: Option<String>,
+    /// Everything that was refused.
+    pub findings: Vec<Finding>,
+}
+
+/// Trace a text.
+///
+/// # Errors
+/// Everything that was refused, at least one finding.
+pub fn trace(source: &str, dims: &Dims, options: &Options) -> Result<Traced, Vec<Finding>> {
+    let attempt = attempt(source, dims, options);
+    match attempt.traced {
+        Some(traced) => Ok(traced),
+        None => Err(attempt.findings),
+    }
+}
+
+/// Trace a text, keeping what was made of a refused one.
+pub fn attempt(source: &str, dims: &Dims, options: &Options) -> Attempt {
+    root::attempt(source, dims, options)
+}
+
+/// The nearest of the known names, if it is near enough to be meant.
+pub(crate) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).clamp(1, 3);
+    known.map(|k| (distance(name, k), k)).filter(|&(d, _)| d > 0 && d <= limit).min().map(|(_, k)| k)
+}
+
+/// Edit distance with transpositions (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let same = usize::from(a[i - 1] != b[j - 1]);
+                let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
+                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                    best = best.min(rows[i - 2][j - 2] + 1);
+                }
+                best
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}

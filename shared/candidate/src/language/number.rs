@@ -1,0 +1,555 @@
+//! Operators, truth and text of values.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{CmpOp, Operator, UnaryOp};
+
+use super::interp::{Eval, Interp, Stop};
+use super::value::{Dict, Value};
+use crate::finding::FindingKind;
+use crate::ir::{Binary, Compare, DType, Unary};
+
+impl Interp<'_> {
+    /// `a op b`.
+    pub fn binary_op(&mut self, op: Operator, a: &Value, b: &Value) -> Eval<Value> {
+        use Value::{Bool, Dict as D, Float, Int, List as L, Range, Set, Str, Tensor, Tuple};
+        match (a, b) {
+            (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Poisoned),
+            (Tensor(_), Tensor(_) | Bool(_) | Int(_) | Float(_)) | (Bool(_) | Int(_) | Float(_), Tensor(_)) => {
+                self.tensor_binary(op, a, b)
+            }
+            (Bool(x), Bool(y)) if matches!(op, Operator::BitAnd | Operator::BitOr | Operator::BitXor) => {
+                Ok(Bool(match op {
+                    Operator::BitAnd => x & y,
+                    Operator::BitOr => x | y,
+                    _ => x ^ y,
+                }))
+            }
+            (Bool(x), _) if matches!(b, Bool(_) | Int(_) | Float(_)) => self.binary_op(op, &Int(i64::from(*x)), b),
+            (Int(_) | Float(_), Bool(y)) => self.binary_op(op, a, &Int(i64::from(*y))),
+            (Int(x), Int(y)) => self.int_op(op, *x, *y),
+            (Int(x), Float(y)) => self.float_op(op, *x as f64, *y),
+            (Float(x), Int(y)) => self.float_op(op, *x, *y as f64),
+            (Float(x), Float(y)) => self.float_op(op, *x, *y),
+            (Str(x), Str(y)) if op == Operator::Add => {
+                self.length(x.len() + y.len(), "string")?;
+                Ok(Value::str(&format!("{x}{y}")))
+            }
+            (Str(_), _) if op == Operator::Mod => self.unsupported("'%' formatting is not supported; use an f-string"),
+            (Str(x), Int(n)) | (Int(n), Str(x)) if op == Operator::Mult => {
+                let n = usize::try_from(*n).unwrap_or(0);
+                self.length(x.len().saturating_mul(n), "string")?;
+                Ok(Value::str(&x.repeat(n)))
+            }
+            (L(x), L(y)) if op == Operator::Add => {
+                let mut items = x.items.borrow().clone();
+                items.extend(y.items.borrow().iter().cloned());
+                self.list(items)
+            }
+            (Tuple(x), Tuple(y)) if op == Operator::Add => {
+                let items: Vec<_> = x.iter().chain(y.iter()).cloned().collect();
+                self.length(items.len(), "tuple")?;
+                Ok(Value::tuple(items))
+            }
+            (L(_) | Tuple(_), Int(n)) | (Int(n), L(_) | Tuple(_)) if op == Operator::Mult => {
+                let seq = if matches!(a, Int(_)) { b } else { a };
+                let items = self.iterate(seq)?;
+                let n = usize::try_from(*n).unwrap_or(0);
+                self.length(items.len().saturating_mul(n), "list")?;
+                let repeated: Vec<_> = std::iter::repeat_n(items, n).flatten().collect();
+                match seq {
+                    Tuple(_) => Ok(Value::tuple(repeated)),
+                    _ => self.list(repeated),
+                }
+            }
+            (D(x), D(y)) if op == Operator::BitOr => {
+                let mut merged: Dict = x.map.borrow().clone();
+                for (name, value) in y.map.borrow().iter() {
+                    let key = self.key(name)?;
+                    merged.insert(key, name.clone(), value.clone());
+                }
+                self.dict(merged)
+            }
+            (Set(x), Set(y)) => {
+                let (x, y) = (x.map.borrow().clone(), y.map.borrow().clone());
+                let pick = |from: &Dict, other: &Dict, inside: bool| -> Vec<Value> {
+                    from.iter()
+                        .map(|(n, _)| n.clone())
+                        .filter(|n| n.key().is_some_and(|k| other.get(&k).is_some()) == inside)
+                        .collect()
+                };
+                let mut items = match op {
+                    Operator::BitAnd => pick(&x, &y, true),
+                    Operator::Sub | Operator::BitXor => pick(&x, &y, false),
+                    Operator::BitOr => x.iter().map(|(n, _)| n.clone()).collect(),
+                    _ => return self.bad_operands(op, a, b),
+                };
+                if matches!(op, Operator::BitOr | Operator::BitXor) {
+                    items.extend(pick(&y, &x, false));
+                }
+                self.set(items)
+            }
+            // `int | None` in an annotation that is evaluated.
+            (Value::Type(_) | Value::Class(_) | Value::Typing | Value::None, _) if op == Operator::BitOr => {
+                Ok(Value::Typing)
+            }
+            (Range(..), _) | (_, Range(..)) => self.bad_operands(op, a, b),
+            _ => self.bad_operands(op, a, b),
+        }
+    }
+
+    fn bad_operands<T>(&mut self, op: Operator, a: &Value, b: &Value) -> Eval<T> {
+        self.type_error(format!("unsupported operand types for {}: '{}' and '{}'", op.as_str(), a.kind(), b.kind()))
+    }
+
+    fn int_op(&mut self, op: Operator, x: i64, y: i64) -> Eval<Value> {
+        let checked = match op {
+            Operator::Add => x.checked_add(y),
+            Operator::Sub => x.checked_sub(y),
+            Operator::Mult => x.checked_mul(y),
+            Operator::Div if y == 0 => return self.raise("ZeroDivisionError", "division by zero"),
+            Operator::Div => return Ok(Value::Float(x as f64 / y as f64)),
+            Operator::FloorDiv | Operator::Mod if y == 0 => {
+                return self.raise("ZeroDivisionError", "integer division or modulo by zero");
+            }
+            Operator::FloorDiv => x.checked_div_euclid(y).map(|_| floor_div(x, y)),
+            Operator::Mod => x.checked_rem(y).map(|_| x - floor_div(x, y) * y),
+            Operator::Pow if y < 0 && x == 0 => {
+                return self.raise("ZeroDivisionError", "0 cannot be raised to a negative power");
+            }
+            Operator::Pow if y < 0 => return Ok(Value::Float((x as f64).powf(y as f64))),
+            Operator::Pow => match x {
+                0 | 1 => Some(if y == 0 { 1 } else { x }),
+                -1 => Some(if y % 2 == 0 { 1 } else { -1 }),
+                _ => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)),
+            },
+            Operator::LShift => match u32::try_from(y) {
+                Ok(y) if y < 63 => x.checked_mul(1 << y),
+                Ok(_) if x == 0 => Some(0),
+                Ok(_) => None,
+                Err(_) => return self.value_error("negative shift count"),
+            },
+            Operator::RShift => match u32::try_from(y) {
+                Ok(y) => Some(x >> y.min(63)),
+                Err(_) => return self.value_error("negative shift count"),
+            },
+            Operator::BitAnd => Some(x & y),
+            Operator::BitOr => Some(x | y),
+            Operator::BitXor => Some(x ^ y),
+            Operator::MatMult => return self.bad_operands(op, &Value::Int(x), &Value::Int(y)),
+        };
+        match checked {
+            Some(value) => Ok(Value::Int(value)),
+            None => Err(self.fault(FindingKind::Limit, "integers are limited to 64 bits").into()),
+        }
+    }
+
+    fn float_op(&mut self, op: Operator, x: f64, y: f64) -> Eval<Value> {
+        Ok(Value::Float(match op {
+            Operator::Add => x + y,
+            Operator::Sub => x - y,
+            Operator::Mult => x * y,
+            Operator::Div | Operator::FloorDiv | Operator::Mod if y == 0.0 => {
+                return self.raise("ZeroDivisionError", "float division by zero");
+            }
+            Operator::Div => x / y,
+            Operator::FloorDiv => (x / y).floor(),
+            Operator::Mod => x - (x / y).floor() * y,
+            Operator::Pow if x < 0.0 && y.fract() != 0.0 => {
+                return self.unsupported("complex numbers are not supported");
+            }
+            Operator::Pow if x == 0.0 && y < 0.0 => {
+                return self.raise("ZeroDivisionError", "0.0 cannot be raised to a negative power");
+            }
+            Operator::Pow => x.powf(y),
+            _ => return self.bad_operands(op, &Value::Float(x), &Value::Float(y)),
+        }))
+    }
+
+    /// `a op= b`: tensors and lists change in place.
+    pub fn in_place(&mut self, op: Operator, a: &Value, b: &Value) -> Eval<Value> {
+        match (a, b) {
+            (Value::Tensor(t), _) if op != Operator::MatMult => {
+                let result = self.binary_op(op, a, b)?;
+                let Value::Tensor(result) = result else {
+                    return self.type_error("in-place operation on a tensor");
+                };
+                let node = self.read(&result)?;
+                self.write_in_place(t, node)?;
+                Ok(a.clone())
+            }
+            (Value::List(list), _) if op == Operator::Add => {
+                let more = self.iterate(b)?;
+                self.outlives(list.born, "a list")?;
+                let n = list.items.borrow().len() + more.len();
+                self.length(n, "list")?;
+                list.items.borrow_mut().extend(more);
+                Ok(a.clone())
+            }
+            _ => self.binary_op(op, a, b),
+        }
+    }
+
+    pub fn unary_op(&mut self, op: UnaryOp, a: &Value) -> Eval<Value> {
+        match (op, a) {
+            (_, Value::Poison) => Err(Stop::Poisoned),
+            (UnaryOp::Not, _) => Ok(Value::Bool(!self.truth(a)?)),
+            (UnaryOp::UAdd, Value::Int(_) | Value::Float(_) | Value::Tensor(_)) => Ok(a.clone()),
+            (UnaryOp::USub, Value::Int(i)) => match i.checked_neg() {
+                Some(i) => Ok(Value::Int(i)),
+                None => Err(self.fault(FindingKind::Limit, "integers are limited to 64 bits").into()),
+            },
+            (UnaryOp::USub, Value::Float(x)) => Ok(Value::Float(-x)),
+            (UnaryOp::USub, Value::Bool(b)) => Ok(Value::Int(-i64::from(*b))),
+            (UnaryOp::UAdd, Value::Bool(b)) => Ok(Value::Int(i64::from(*b))),
+            (UnaryOp::Invert, Value::Int(i)) => Ok(Value::Int(!i)),
+            (UnaryOp::Invert, Value::Bool(b)) => Ok(Value::Int(!i64::from(*b))),
+            (UnaryOp::USub, Value::Tensor(t)) => self.map_unary(t, Unary::Neg),
+            (UnaryOp::Invert, Value::Tensor(t)) => match self.dtype(t)? {
+                DType::Bool => self.map_unary(t, Unary::Not),
+                _ => self.unsupported("'~' of a tensor needs dtype bool"),
+            },
+            _ => self.type_error(format!("bad operand type for unary {}: '{}'", op.as_str(), a.kind())),
+        }
+    }
+
+    pub fn compare_op(&mut self, op: CmpOp, a: &Value, b: &Value) -> Eval<Value> {
+        if matches!(a, Value::Poison) || matches!(b, Value::Poison) {
+            return Err(Stop::Poisoned);
+        }
+        match op {
+            CmpOp::Is => return Ok(Value::Bool(self.is(a, b))),
+            CmpOp::IsNot => return Ok(Value::Bool(!self.is(a, b))),
+            CmpOp::In => return Ok(Value::Bool(self.contains(b, a)?)),
+            CmpOp::NotIn => return Ok(Value::Bool(!self.contains(b, a)?)),
+            _ => {}
+        }
+        let numeric = |v: &Value| matches!(v, Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_));
+        if (matches!(a, Value::Tensor(_)) || matches!(b, Value::Tensor(_))) && numeric(a) && numeric(b) {
+            let compare = match op {
+                CmpOp::Eq => Compare::Eq,
+                CmpOp::NotEq => Compare::Ne,
+                CmpOp::Lt => Compare::Lt,
+                CmpOp::LtE => Compare::Le,
+                CmpOp::Gt => Compare::Gt,
+                _ => Compare::Ge,
+            };
+            return self.tensor_compare(compare, a, b);
+        }
+        match op {
+            CmpOp::Eq => Ok(Value::Bool(self.equal(a, b)?)),
+            CmpOp::NotEq => Ok(Value::Bool(!self.equal(a, b)?)),
+            _ => {
+                let Some(order) = self.order(a, b)? else {
+                    return self.type_error(format!("'{}' and '{}' cannot be ordered", a.kind(), b.kind()));
+                };
+                use std::cmp::Ordering::{Equal, Greater, Less};
+                Ok(Value::Bool(match (op, order) {
+                    (_, None) => false,
+                    (CmpOp::Lt, Some(o)) => o == Less,
+                    (CmpOp::LtE, Some(o)) => o != Greater,
+                    (CmpOp::Gt, Some(o)) => o == Greater,
+                    (_, Some(o)) => o == Greater || o == Equal,
+                }))
+            }
+        }
+    }
+
+    fn is(&self, a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::None, Value::None) | (Value::Ellipsis, Value::Ellipsis) | (Value::Device, Value::Device) => true,
+            (Value::Bool(x), Value::Bool(y)) => x == y,
+            (Value::Int(x), Value::Int(y)) => x == y,
+            (Value::Str(x), Value::Str(y)) => x == y,
+            (Value::List(x), Value::List(y)) => Rc::ptr_eq(x, y),
+            (Value::Dict(x), Value::Dict(y)) => Rc::ptr_eq(x, y),
+            (Value::Native(x), Value::Native(y)) => std::ptr::eq(*x, *y),
+            (Value::Tuple(x), Value::Tuple(y)) => Rc::ptr_eq(x, y),
+            _ => match (a.key(), b.key()) {
+                (Some(x), Some(y)) => std::mem::discriminant(a) == std::mem::discriminant(b) && x == y,
+                _ => false,
+            },
+        }
+    }
+
+    /// `None`: no order is defined; `Some(None)`: unordered (NaN).
+    pub fn order(&mut self, a: &Value, b: &Value) -> Eval<Option<Option<std::cmp::Ordering>>> {
+        self.tick(1)?;
+        Ok(match (a, b) {
+            (Value::Str(x), Value::Str(y)) => Some(Some(x.cmp(y))),
+            (Value::Tuple(_) | Value::List(_), Value::Tuple(_) | Value::List(_)) => {
+                let (x, y) = (self.iterate(a)?, self.iterate(b)?);
+                for (x, y) in x.iter().zip(&y) {
+                    if !self.equal(x, y)? {
+                        return self.deeper(|s| s.order(x, y));
+                    }
+                }
+                Some(Some(x.len().cmp(&y.len())))
+            }
+            _ => match (number(a), number(b)) {
+                (Some(x), Some(y)) => match (a, b) {
+                    (Value::Int(x), Value::Int(y)) => Some(Some(x.cmp(y))),
+                    _ => Some(x.partial_cmp(&y)),
+                },
+                _ => None,
+            },
+        })
+    }
+
+    /// `a == b` of values that are not tensors.
+    pub fn equal(&mut self, a: &Value, b: &Value) -> Eval<bool> {
+        self.tick(1)?;
+        Ok(match (a, b) {
+            (Value::Int(x), Value::Int(y)) => x == y,
+            (Value::Tuple(_), Value::Tuple(_)) | (Value::List(_), Value::List(_)) => {
+                let (x, y) = (self.iterate(a)?, self.iterate(b)?);
+                if x.len() != y.len() {
+                    return Ok(false);
+                }
+                for (x, y) in x.iter().zip(&y) {
+                    if !self.deeper(|s| s.equal(x, y))? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            (Value::Dict(x), Value::Dict(y)) | (Value::Set(x), Value::Set(y)) => {
+                let (x, y) = (x.map.borrow().clone(), y.map.borrow().clone());
+                if x.len() != y.len() {
+                    return Ok(false);
+                }
+                for (name, value) in x.iter() {
+                    let key = self.key(name)?;
+                    let Some(other) = y.get(&key) else { return Ok(false) };
+                    if !self.deeper(|s| s.equal(value, other))? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            _ => match (number(a), number(b)) {
+                (Some(x), Some(y)) => x == y,
+                _ => self.is(a, b),
+            },
+        })
+    }
+
+    fn contains(&mut self, container: &Value, item: &Value) -> Eval<bool> {
+        match (container, item) {
+            (Value::Str(text), Value::Str(part)) => Ok(text.contains(&**part)),
+            (Value::Dict(table) | Value::Set(table), _) => {
+                let key = self.key(item)?;
+                Ok(table.map.borrow().get(&key).is_some())
+            }
+            (Value::List(_) | Value::Tuple(_) | Value::Range(..), _) => {
+                for value in self.iterate(container)? {
+                    if self.equal(&value, item)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            (Value::Instance(object), Value::Str(name)) => Ok(object.get(name).is_some()),
+            _ => self.type_error(format!("argument of type '{}' is not a container", container.kind())),
+        }
+    }
+
+    /// Whether a value counts as true.
+    pub fn truth(&mut self, value: &Value) -> Eval<bool> {
+        Ok(match value {
+            Value::None => false,
+            Value::Bool(b) => *b,
+            Value::Int(i) => *i != 0,
+            Value::Float(x) => *x != 0.0,
+            Value::Str(s) => !s.is_empty(),
+            Value::Tuple(items) => !items.is_empty(),
+            Value::List(list) => !list.items.borrow().is_empty(),
+            Value::Dict(table) | Value::Set(table) => table.map.borrow().len() > 0,
+            Value::Range(start, stop, step) => range_len(*start, *stop, *step) > 0,
+            Value::Tensor(_) => self.scalar_of(value, "the truth of a tensor")? != 0.0,
+            Value::Instance(object) if object.class.find("forward").is_none() => {
+                object.attrs.borrow().len() > 0 || !object.class.is_a("ModuleList")
+            }
+            Value::Poison => return Err(Stop::Poisoned),
+            _ => true,
+        })
+    }
+
+    /// The values of an iterable.
+    pub fn iterate(&mut self, value: &Value) -> Eval<Vec<Value>> {
+        let items = match value {
+            Value::Tuple(items) => items.to_vec(),
+            Value::List(list) => list.items.borrow().clone(),
+            Value::Dict(table) | Value::Set(table) => table.map.borrow().iter().map(|(name, _)| name.clone()).collect(),
+            Value::Str(text) => text.chars().map(|c| Value::str(c.encode_utf8(&mut [0; 4]))).collect(),
+            Value::Range(start, stop, step) => {
+                let n = range_len(*start, *stop, *step);
+                self.length(n, "range")?;
+                (0..n as i64).map(|i| Value::Int(start + i * step)).collect()
+            }
+            Value::Tensor(tensor) => {
+                let Some(&n) = self.dims(tensor)?.first() else {
+                    return self.type_error("iteration over a 0-d tensor");
+                };
+                self.length(n, "tensor to iterate over")?;
+                (0..n as i64).map(|i| self.get_item(value, &Value::Int(i))).collect::<Eval<_>>()?
+            }
+            Value::Instance(object)
+                if ["ModuleList", "Sequential", "ParameterList"].iter().any(|c| object.class.is_a(c)) =>
+            {
+                super::builtins::children(object).into_iter().map(|(_, v)| v).collect()
+            }
+            Value::Instance(object) if ["ModuleDict", "ParameterDict"].iter().any(|c| object.class.is_a(c)) => {
+                super::builtins::children(object).into_iter().map(|(n, _)| Value::Str(n)).collect()
+            }
+            Value::Poison => return Err(Stop::Poisoned),
+            other => return self.type_error(format!("'{}' object is not iterable", other.kind())),
+        };
+        self.tick(items.len() as u64 / 8 + 1)?;
+        Ok(items)
+    }
+
+    /// `str(value)`.
+    pub fn text(&mut self, value: &Value) -> Eval<String> {
+        match value {
+            Value::Str(s) => Ok(s.to_string()),
+            Value::Instance(object) if object.class.is_a("BaseException") => match object.get("args") {
+                Some(Value::Tuple(args)) if args.len() == 1 => self.deeper(|s| s.text(&args[0])),
+                _ => self.repr(value),
+            },
+            _ => self.repr(value),
+        }
+    }
+
+    /// `repr(value)`.
+    pub fn repr(&mut self, value: &Value) -> Eval<String> {
+        self.tick(1)?;
+        let text = match value {
+            Value::None => "None".into(),
+            Value::Bool(b) => if *b { "True" } else { "False" }.into(),
+            Value::Int(i) => i.to_string(),
+            Value::Float(x) => float_text(*x),
+            Value::Str(s) => format!("'{s}'"),
+            Value::Ellipsis => "Ellipsis".into(),
+            Value::Tuple(items) => {
+                let inner = self.joined(items)?;
+                format!("({inner}{})", if items.len() == 1 { "," } else { "" })
+            }
+            Value::List(list) => {
+                let items = list.items.borrow().clone();
+                format!("[{}]", self.joined(&items)?)
+            }
+            Value::Dict(table) => {
+                let entries: Vec<_> = table.map.borrow().iter().map(|(n, v)| (n.clone(), v.clone())).collect();
+                let mut parts = Vec::new();
+                for (name, value) in entries {
+                    parts.push(format!("{}: {}", self.repr(&name)?, self.deeper(|s| s.repr(&value))?));
+                }
+                format!("{{{}}}", parts.join(", "))
+            }
+            Value::DType(name) => format!("torch.{name}"),
+            Value::Device => "cpu".into(),
+            Value::Class(class) => format!("<class '{}'>", class.name),
+            Value::Poison => return Err(Stop::Poisoned),
+            other => format!("<{}>", other.kind()),
+        };
+        self.length(text.len(), "string")?;
+        Ok(text)
+    }
+
+    fn joined(&mut self, items: &[Value]) -> Eval<String> {
+        let mut parts = Vec::new();
+        let mut total = 0;
+        for item in items {
+            let part = self.deeper(|s| s.repr(item))?;
+            total += part.len();
+            self.length(total, "string")?;
+            parts.push(part);
+        }
+        Ok(parts.join(", "))
+    }
+
+    /// Map a Python operator on tensors to the graph's.
+    pub(super) fn tensor_binary(&mut self, op: Operator, a: &Value, b: &Value) -> Eval<Value> {
+        let binary = match op {
+            Operator::Add => Binary::Add,
+            Operator::Sub => Binary::Sub,
+            Operator::Mult => Binary::Mul,
+            Operator::Div => Binary::Div,
+            Operator::FloorDiv => Binary::FloorDiv,
+            Operator::Mod => Binary::Rem,
+            Operator::Pow => return self.power(a, b),
+            Operator::BitAnd => Binary::And,
+            Operator::BitOr => Binary::Or,
+            Operator::BitXor => Binary::Xor,
+            Operator::MatMult => return self.matmul_values(a, b),
+            Operator::LShift | Operator::RShift => return self.unsupported("shifts of tensors are not supported"),
+        };
+        self.arithmetic(binary, a, b)
+    }
+}
+
+/// A Python number as a float.
+pub fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Bool(b) => Some(f64::from(u8::from(*b))),
+        Value::Int(i) => Some(*i as f64),
+        Value::Float(x) => Some(*x),
+        _ => None,
+    }
+}
+
+/// Division rounded down; the divisor is not 0 and the quotient does not overflow.
+pub fn floor_div(x: i64, y: i64) -> i64 {
+    let q = x / y;
+    match x % y != 0 && (x < 0) != (y < 0) {
+        true => q - 1,
+        false => q,
+    }
+}
+
+/// Number of values of a range.
+pub fn range_len(start: i64, stop: i64, step: i64) -> usize {
+    let (start, stop, step) = (i128::from(start), i128::from(stop), i128::from(step));
+    let n = match step > 0 {
+        true => (stop - start + step - 1) / step,
+        false => (start - stop - step - 1) / -step,
+    };
+    usize::try_from(n.max(0)).unwrap_or(usize::MAX)
+}
+
+fn float_text(x: f64) -> String {
+    match x {
+        x if x.is_nan() => "nan".into(),
+        x if x.is_infinite() => if x > 0.0 { "inf" } else { "-inf" }.into(),
+        x if x != 0.0 && (x.abs() >= 1e16 || x.abs() < 1e-4) => {
+            let text = format!("{x:e}");
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let (sign, digits) = match exponent.strip_prefix('-') {
+                Some(digits) => ("-", digits),
+                None => ("+", exponent),
+            };
+            format!("{mantissa}e{sign}{digits:0>2}")
+        }
+        x if x.fract() == 0.0 => format!("{x:.1}"),
+        x => x.to_string(),
+    }
+}
+
+/// Apply a format specification; what is not understood is shown plainly (text reaches only messages).
+pub fn format(value: &Value, shown: &str, spec: &str) -> String {
+    match (number(value), spec.strip_prefix('.')) {
+        (Some(x), Some(rest)) => {
+            match (rest.trim_end_matches(['f', 'g', 'e', '%']).parse::<usize>(), rest.chars().last()) {
+                (Ok(digits), Some('f')) if digits <= 50 => format!("{x:.digits$}"),
+                (Ok(digits), Some('%')) if digits <= 50 => format!("{:.digits$}%", x * 100.0),
+                _ => shown.to_owned(),
+            }
+        }
+        _ => match (value, spec.trim_end_matches('d').parse::<usize>()) {
+            (Value::Int(i), Ok(width)) if width <= 100 && spec.starts_with('0') => format!("{i:0width$}"),
+            (_, Ok(width)) if width <= 100 => format!("{shown:>width$}"),
+            _ => shown.to_owned(),
+        },
+    }
+}

@@ -1,0 +1,528 @@
+//! Statements.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+
+use super::interp::{Eval, Interp, Raised, Stop};
+use super::value::{Key, Phase, Scope, ScopeKind, Value};
+use crate::finding::FindingKind;
+
+/// How a block ended.
+pub enum Flow {
+    Next,
+    Break,
+    Continue,
+    Return(Value),
+}
+
+/// The most findings of one trace.
+const MAX_FINDINGS: usize = 20;
+
+impl<'a> Interp<'a> {
+    /// Run a block.
+    pub fn block(&mut self, body: &'a [Stmt], scope: &Rc<Scope>) -> Eval<Flow> {
+        for stmt in body {
+            self.at(stmt);
+            self.tick(1)?;
+            match self.deeper(|s| s.stmt(stmt, scope))? {
+                Flow::Next => {}
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt, scope: &Rc<Scope>) -> Eval<Flow> {
+        match stmt {
+            Stmt::Expr(s) => {
+                let result = self.expr(&s.value, scope).map(drop);
+                self.recover(result, &[], scope)?;
+            }
+            Stmt::Assign(s) => {
+                let targets: Vec<_> = s.targets.iter().collect();
+                let result = self
+                    .expr(&s.value, scope)
+                    .and_then(|value| targets.iter().try_for_each(|target| self.assign(target, value.clone(), scope)));
+                self.recover(result, &targets, scope)?;
+            }
+            Stmt::AugAssign(s) => {
+                let result = self.augmented(s, scope);
+                self.recover(result, &[&s.target], scope)?;
+            }
+            Stmt::AnnAssign(s) => {
+                if let Some(value) = &s.value {
+                    let result = self.expr(value, scope).and_then(|value| self.assign(&s.target, value, scope));
+                    self.recover(result, &[&s.target], scope)?;
+                } else if let (ScopeKind::Class, Expr::Name(name)) = (scope.kind, &*s.target) {
+                    // A field without a default: dataclasses need to know it.
+                    scope.vars.borrow_mut().entry(format!("@field {}", name.id)).or_insert(Value::None);
+                }
+                if let (ScopeKind::Class, Expr::Name(name)) = (scope.kind, &*s.target) {
+                    self.field(scope, name.id.as_str());
+                }
+            }
+            Stmt::Return(s) => {
+                return Ok(Flow::Return(match &s.value {
+                    Some(value) => self.expr(value, scope)?,
+                    None => Value::None,
+                }));
+            }
+            Stmt::If(s) => return self.if_stmt(s, scope),
+            Stmt::For(s) => return self.for_stmt(s, scope),
+            Stmt::While(s) => return self.while_stmt(s, scope),
+            Stmt::FunctionDef(s) => self.function_def(s, scope)?,
+            Stmt::ClassDef(s) => self.class_def(s, scope)?,
+            Stmt::Import(s) => self.import(s, scope)?,
+            Stmt::ImportFrom(s) => self.import_from(s, scope)?,
+            Stmt::Pass(_) => {}
+            Stmt::Break(_) => return Ok(Flow::Break),
+            Stmt::Continue(_) => return Ok(Flow::Continue),
+            Stmt::Assert(s) => {
+                let value = self.expr(&s.test, scope)?;
+                self.at(stmt);
+                if !self.truth(&value)? {
+                    let message = match &s.msg {
+                        Some(message) => {
+                            let message = self.expr(message, scope)?;
+                            self.text(&message)?
+                        }
+                        None => String::new(),
+                    };
+                    self.at(stmt);
+                    return self.raise("AssertionError", message);
+                }
+            }
+            Stmt::Raise(s) => return self.raise_stmt(s, scope),
+            Stmt::Try(s) => return self.try_stmt(s, scope),
+            Stmt::With(s) => return self.with_stmt(s, scope),
+            Stmt::Delete(s) => {
+                for target in &s.targets {
+                    self.delete(target, scope)?;
+                }
+            }
+            Stmt::Global(s) => scope.globals.borrow_mut().extend(s.names.iter().map(|n| n.to_string())),
+            Stmt::Nonlocal(s) => scope.nonlocals.borrow_mut().extend(s.names.iter().map(|n| n.to_string())),
+            Stmt::TypeAlias(_) => {}
+            Stmt::Match(_) => {
+                return Err(self
+                    .fault(FindingKind::Unsupported, "the match statement is not supported")
+                    .hint("use if / elif")
+                    .into());
+            }
+            Stmt::IpyEscapeCommand(_) => return self.unsupported("this is not plain Python"),
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Report a refused statement and go on with poisoned targets, so that all findings are seen at once.
+    fn recover(&mut self, result: Eval<()>, targets: &[&'a Expr], scope: &Rc<Scope>) -> Eval<()> {
+        match result {
+            Err(Stop::Fault(finding))
+                if finding.kind != FindingKind::Limit && self.try_depth == 0 && self.findings.len() < MAX_FINDINGS =>
+            {
+                if !self.findings.contains(&finding) {
+                    self.findings.push(*finding);
+                }
+            }
+            Err(Stop::Poisoned) if !targets.is_empty() => {}
+            other => return other,
+        }
+        for target in targets {
+            // A target that cannot be assigned either was the reason, or will be found when it is used.
+            let _ = self.assign(target, Value::Poison, scope);
+        }
+        Ok(())
+    }
+
+    /// Bind a target.
+    pub fn assign(&mut self, target: &'a Expr, value: Value, scope: &Rc<Scope>) -> Eval<()> {
+        match target {
+            Expr::Name(name) => self.bind(name.id.as_str(), value, scope),
+            Expr::Attribute(target) => {
+                let object = self.expr(&target.value, scope)?;
+                self.at(&target.attr);
+                self.set_attribute(&object, target.attr.as_str(), value)
+            }
+            Expr::Subscript(target) => {
+                let object = self.expr(&target.value, scope)?;
+                let index = self.expr(&target.slice, scope)?;
+                self.at(target);
+                self.set_item(&object, &index, value)
+            }
+            Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                if matches!(value, Value::Poison) {
+                    return elts.iter().try_for_each(|target| self.assign(target, Value::Poison, scope));
+                }
+                let values = self.iterate(&value)?;
+                self.unpack(elts, values, scope)
+            }
+            Expr::Starred(starred) => self.assign(&starred.value, value, scope),
+            _ => self.unsupported("this cannot be assigned to"),
+        }
+    }
+
+    fn unpack(&mut self, targets: &'a [Expr], values: Vec<Value>, scope: &Rc<Scope>) -> Eval<()> {
+        let star = targets.iter().position(|t| matches!(t, Expr::Starred(_)));
+        let fits = match star {
+            Some(_) => values.len() + 1 >= targets.len(),
+            None => values.len() == targets.len(),
+        };
+        if !fits {
+            return self.value_error(format!("cannot unpack {} values into {} names", values.len(), targets.len()));
+        }
+        let extra = values.len() + 1 - targets.len();
+        let mut values = values.into_iter();
+        for (i, target) in targets.iter().enumerate() {
+            let value = match star == Some(i) {
+                true => {
+                    let items: Vec<_> = values.by_ref().take(extra).collect();
+                    self.list(items)?
+                }
+                false => values.next().expect("counted above"),
+            };
+            self.assign(target, value, scope)?;
+        }
+        Ok(())
+    }
+
+    /// Bind a name in the right scope.
+    pub fn bind(&mut self, name: &str, value: Value, scope: &Rc<Scope>) -> Eval<()> {
+        let mut place = scope.clone();
+        if place.globals.borrow().contains(name) {
+            place = self.globals.clone();
+            if self.phase == Phase::Forward {
+                let mut finding = self.fault(FindingKind::HiddenState, format!("forward assigns the global '{name}'"));
+                finding.hint = "keep no state between calls".into();
+                return Err(finding.into());
+            }
+        } else if place.nonlocals.borrow().contains(name) {
+            let mut outer = place.parent.clone();
+            while let Some(next) = outer {
+                if next.kind == ScopeKind::Function && next.vars.borrow().contains_key(name) {
+                    place = next;
+                    break;
+                }
+                outer = next.parent.clone();
+            }
+        }
+        place.vars.borrow_mut().insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    fn augmented(&mut self, s: &'a ast::StmtAugAssign, scope: &Rc<Scope>) -> Eval<()> {
+        match &*s.target {
+            Expr::Name(name) => {
+                let old = self.name(name.id.as_str(), scope)?;
+                let value = self.expr(&s.value, scope)?;
+                self.at(s);
+                let new = self.in_place(s.op, &old, &value)?;
+                self.bind(name.id.as_str(), new, scope)
+            }
+            Expr::Attribute(target) => {
+                let object = self.expr(&target.value, scope)?;
+                let old = self.attribute(&object, target.attr.as_str())?;
+                let value = self.expr(&s.value, scope)?;
+                self.at(s);
+                let new = self.in_place(s.op, &old, &value)?;
+                self.set_attribute(&object, target.attr.as_str(), new)
+            }
+            Expr::Subscript(target) => {
+                let object = self.expr(&target.value, scope)?;
+                let index = self.expr(&target.slice, scope)?;
+                self.at(target);
+                let old = self.get_item(&object, &index)?;
+                let value = self.expr(&s.value, scope)?;
+                self.at(s);
+                // On a copy, so that the write below is the only one.
+                let old = match &old {
+                    Value::Tensor(t) => {
+                        let node = self.read(t)?;
+                        Value::Tensor(super::tensor::Tensor::fresh(node, t.layout))
+                    }
+                    _ => old,
+                };
+                let new = self.in_place(s.op, &old, &value)?;
+                self.set_item(&object, &index, new)
+            }
+            _ => self.unsupported("this cannot be assigned to"),
+        }
+    }
+
+    fn if_stmt(&mut self, s: &'a ast::StmtIf, scope: &Rc<Scope>) -> Eval<Flow> {
+        let test = self.expr(&s.test, scope)?;
+        self.at(&*s.test);
+        if self.truth(&test)? {
+            return self.block(&s.body, scope);
+        }
+        for clause in &s.elif_else_clauses {
+            let taken = match &clause.test {
+                Some(test) => {
+                    let value = self.expr(test, scope)?;
+                    self.at(test);
+                    self.truth(&value)?
+                }
+                None => true,
+            };
+            if taken {
+                return self.block(&clause.body, scope);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn for_stmt(&mut self, s: &'a ast::StmtFor, scope: &Rc<Scope>) -> Eval<Flow> {
+        let iterable = self.expr(&s.iter, scope)?;
+        self.at(&*s.iter);
+        // A range is not spread out, so that a long loop meets the tick limit and not the length limit.
+        if let Value::Range(start, stop, step) = iterable {
+            let mut i = start;
+            while (step > 0 && i < stop) || (step < 0 && i > stop) {
+                match self.for_body(s, Value::Int(i), scope)? {
+                    Flow::Break => return Ok(Flow::Next),
+                    Flow::Return(value) => return Ok(Flow::Return(value)),
+                    Flow::Next | Flow::Continue => {}
+                }
+                i = i.saturating_add(step);
+            }
+            return self.block(&s.orelse, scope);
+        }
+        for value in self.iterate(&iterable)? {
+            match self.for_body(s, value, scope)? {
+                Flow::Break => return Ok(Flow::Next),
+                Flow::Return(value) => return Ok(Flow::Return(value)),
+                Flow::Next | Flow::Continue => {}
+            }
+        }
+        self.block(&s.orelse, scope)
+    }
+
+    fn for_body(&mut self, s: &'a ast::StmtFor, value: Value, scope: &Rc<Scope>) -> Eval<Flow> {
+        self.at(&*s.target);
+        self.tick(1)?;
+        self.assign(&s.target, value, scope)?;
+        self.block(&s.body, scope)
+    }
+
+    fn while_stmt(&mut self, s: &'a ast::StmtWhile, scope: &Rc<Scope>) -> Eval<Flow> {
+        loop {
+            self.at(s);
+            self.tick(1)?;
+            let test = self.expr(&s.test, scope)?;
+            self.at(&*s.test);
+            if !self.truth(&test)? {
+                return self.block(&s.orelse, scope);
+            }
+            match self.block(&s.body, scope)? {
+                Flow::Break => return Ok(Flow::Next),
+                Flow::Return(value) => return Ok(Flow::Return(value)),
+                Flow::Next | Flow::Continue => {}
+            }
+        }
+    }
+
+    fn raise_stmt(&mut self, s: &'a ast::StmtRaise, scope: &Rc<Scope>) -> Eval<Flow> {
+        let Some(exc) = &s.exc else {
+            return self.raise("RuntimeError", "re-raised exception");
+        };
+        let value = self.expr(exc, scope)?;
+        self.at(s);
+        let value = match value {
+            Value::Class(_) => self.call(&value, vec![], vec![])?,
+            _ => value,
+        };
+        let Value::Instance(object) = &value else {
+            return self.type_error("exceptions must derive from BaseException");
+        };
+        if !object.class.is_a("BaseException") {
+            return self.type_error("exceptions must derive from BaseException");
+        }
+        let message = match object.get("args") {
+            Some(Value::Tuple(args)) if args.len() == 1 => self.text(&args[0])?,
+            Some(Value::Tuple(args)) if args.is_empty() => String::new(),
+            Some(args) => self.repr(&args)?,
+            None => String::new(),
+        };
+        let class = object.class.clone();
+        Err(Stop::Raise(Box::new(Raised { value, class, message, span: self.span })))
+    }
+
+    fn try_stmt(&mut self, s: &'a ast::StmtTry, scope: &Rc<Scope>) -> Eval<Flow> {
+        self.try_depth += usize::from(!s.handlers.is_empty());
+        let result = self.block(&s.body, scope);
+        self.try_depth -= usize::from(!s.handlers.is_empty());
+        let result = match result {
+            Ok(Flow::Next) => self.block(&s.orelse, scope),
+            Err(Stop::Raise(raised)) => self.handle(s, raised, scope),
+            other => other,
+        };
+        match self.block(&s.finalbody, scope)? {
+            Flow::Next => result,
+            flow => Ok(flow),
+        }
+    }
+
+    fn handle(&mut self, s: &'a ast::StmtTry, raised: Box<Raised>, scope: &Rc<Scope>) -> Eval<Flow> {
+        for handler in &s.handlers {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            let catches = match &handler.type_ {
+                None => true,
+                Some(kind) => {
+                    let kind = self.expr(kind, scope)?;
+                    let kinds = match kind {
+                        Value::Tuple(kinds) => kinds.to_vec(),
+                        kind => vec![kind],
+                    };
+                    let lineage = raised.class.lineage();
+                    kinds.iter().any(|k| matches!(k, Value::Class(c) if lineage.iter().any(|l| Rc::ptr_eq(l, c))))
+                }
+            };
+            if catches {
+                if let Some(name) = &handler.name {
+                    self.bind(name.as_str(), raised.value.clone(), scope)?;
+                }
+                return self.block(&handler.body, scope);
+            }
+        }
+        Err(Stop::Raise(raised))
+    }
+
+    fn with_stmt(&mut self, s: &'a ast::StmtWith, scope: &Rc<Scope>) -> Eval<Flow> {
+        let mut no_grad = 0;
+        for item in &s.items {
+            let context = self.expr(&item.context_expr, scope)?;
+            self.at(item);
+            match &context {
+                Value::Decorator("no_grad") => no_grad += 1,
+                Value::Decorator(_) => {}
+                other => {
+                    let message = format!("'with' of a {} is not supported", other.kind());
+                    return Err(self
+                        .fault(FindingKind::Unsupported, message)
+                        .hint("only torch.no_grad() and torch.enable_grad()")
+                        .into());
+                }
+            }
+            if let Some(target) = &item.optional_vars {
+                self.assign(target, Value::None, scope)?;
+            }
+        }
+        self.no_grad += no_grad;
+        let result = self.block(&s.body, scope);
+        self.no_grad -= no_grad;
+        result
+    }
+
+    fn delete(&mut self, target: &'a Expr, scope: &Rc<Scope>) -> Eval<()> {
+        self.at(target);
+        match target {
+            Expr::Name(name) => match scope.vars.borrow_mut().remove(name.id.as_str()) {
+                Some(_) => Ok(()),
+                None => self.raise("NameError", format!("name '{}' is not defined", name.id)),
+            },
+            Expr::Attribute(target) => {
+                let object = self.expr(&target.value, scope)?;
+                match &object {
+                    Value::Instance(object) => {
+                        object.attrs.borrow_mut().remove(&Key::Str(target.attr.as_str().into()));
+                        Ok(())
+                    }
+                    _ => self.unsupported("del of this attribute is not supported"),
+                }
+            }
+            Expr::Subscript(target) => {
+                let object = self.expr(&target.value, scope)?;
+                let index = self.expr(&target.slice, scope)?;
+                self.delete_item(&object, &index)
+            }
+            Expr::Tuple(ast::ExprTuple { elts, .. }) => elts.iter().try_for_each(|t| self.delete(t, scope)),
+            _ => self.unsupported("this cannot be deleted"),
+        }
+    }
+}
+
+/// Names that a function's body assigns, and whether it yields.
+pub fn locals_of(body: &[Stmt]) -> (HashSet<String>, bool) {
+    let mut found = Locals::default();
+    found.visit_body(body);
+    for name in &found.outer {
+        found.names.remove(name);
+    }
+    (found.names, found.yields)
+}
+
+#[derive(Default)]
+struct Locals {
+    names: HashSet<String>,
+    outer: HashSet<String>,
+    yields: bool,
+}
+
+impl<'a> Visitor<'a> for Locals {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            // Inner blocks have names of their own.
+            Stmt::FunctionDef(s) => {
+                self.names.insert(s.name.to_string());
+            }
+            Stmt::ClassDef(s) => {
+                self.names.insert(s.name.to_string());
+            }
+            Stmt::Global(s) => self.outer.extend(s.names.iter().map(|n| n.to_string())),
+            Stmt::Nonlocal(s) => self.outer.extend(s.names.iter().map(|n| n.to_string())),
+            Stmt::Import(s) => {
+                for alias in &s.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
+                    self.names.insert(name.split('.').next().unwrap_or(name).to_owned());
+                }
+            }
+            Stmt::ImportFrom(s) => {
+                self.names.extend(s.names.iter().map(|a| a.asname.as_ref().unwrap_or(&a.name).to_string()));
+            }
+            Stmt::Try(s) => {
+                for handler in &s.handlers {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    self.names.extend(handler.name.as_ref().map(|n| n.to_string()));
+                }
+                walk_stmt(self, stmt);
+            }
+            _ => walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) if matches!(name.ctx, ast::ExprContext::Store | ast::ExprContext::Del) => {
+                self.names.insert(name.id.to_string());
+            }
+            Expr::Lambda(_) => {}
+            // Targets of comprehensions are theirs; walrus targets inside are ours.
+            Expr::ListComp(ast::ExprListComp { elt, generators, .. })
+            | Expr::SetComp(ast::ExprSetComp { elt, generators, .. })
+            | Expr::Generator(ast::ExprGenerator { elt, generators, .. }) => {
+                self.visit_expr(elt);
+                for g in generators {
+                    self.visit_expr(&g.iter);
+                    g.ifs.iter().for_each(|e| self.visit_expr(e));
+                }
+            }
+            Expr::DictComp(d) => {
+                if let Some(key) = &d.key {
+                    self.visit_expr(key);
+                }
+                self.visit_expr(&d.value);
+                for g in &d.generators {
+                    self.visit_expr(&g.iter);
+                    g.ifs.iter().for_each(|e| self.visit_expr(e));
+                }
+            }
+            Expr::Yield(_) | Expr::YieldFrom(_) => {
+                self.yields = true;
+                walk_expr(self, expr);
+            }
+            _ => walk_expr(self, expr),
+        }
+    }
+}

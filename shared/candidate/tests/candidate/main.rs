@@ -1,0 +1,5 @@
+//! The candidate language and its gate, by example.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod language;
+mod seeds;
