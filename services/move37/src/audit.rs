@@ -1,0 +1,149 @@
+//! A campaign's history folded again, and held against what every history must satisfy. Pure: a [`Book`] in, an
+//! [`Audit`] out.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use move37_analyst_domain::Analyst;
+use move37_core::{CampaignId, Checkpoint, Decider, EventId, Fold, Hash, canonical_json};
+use move37_engineer_domain::Engineer;
+use move37_events::decisions::Decisions;
+use move37_events::{DecodeError, FactSet, Role};
+use move37_memory_domain::Memory;
+use move37_researcher_domain::Researcher;
+use move37_trainer_domain::Trainer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::view::{Book, Entry};
+
+/// What a replay found.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Facts of the campaign.
+    pub facts: u64,
+    /// Hash of every service's state after its last fact, by source.
+    pub state_hashes: BTreeMap<String, Hash>,
+    /// Digest of the campaign's decisions.
+    pub decisions: Hash,
+    /// What is wrong, the first fault first, each naming its fact.
+    pub faults: Vec<String>,
+}
+
+/// Fold every service's state of a campaign again.
+pub fn replay(book: &Book, campaign: &CampaignId) -> Audit {
+    let entries: Vec<&Arc<Entry>> = book.of(campaign).collect();
+    let mut faults = Vec::new();
+    let mut decisions = Decisions::default();
+    for entry in &entries {
+        if let Err(error) = decisions.add(&entry.record) {
+            faults.push(format!("{}: its body is no JSON ({error})", entry.id()));
+        }
+    }
+    let mut state_hashes = BTreeMap::new();
+    let mut keep = |role: Role, hash: Result<Hash, String>| match hash {
+        Ok(hash) => drop(state_hashes.insert(role.to_string(), hash)),
+        Err(fault) => faults.push(fault),
+    };
+    keep(Role::Memory, refold::<Memory>(&entries));
+    keep(Role::Researcher, refold::<Researcher>(&entries));
+    keep(Role::Engineer, refold::<Engineer>(&entries));
+    keep(Role::Trainer, refold::<Trainer>(&entries));
+    keep(Role::Analyst, refold::<Analyst>(&entries));
+    Audit { facts: entries.len() as u64, state_hashes, decisions: decisions.hash(), faults }
+}
+
+/// Replay, and hold the log against the laws: no record that contradicts its chain, every fact caused by one that is
+/// there, no circle of causes, every invariant.
+pub fn verify(book: &Book, campaign: &CampaignId) -> Audit {
+    let mut audit = replay(book, campaign);
+    let flaws = book.flaws().iter().map(|flaw| {
+        let at = flaw.position;
+        format!("{}/{}@{}: {}", at.topic, at.partition, at.offset, flaw.why)
+    });
+    let mut faults: Vec<String> = flaws.chain(causes(book)).collect();
+    faults.append(&mut audit.faults);
+    audit.faults = faults;
+    audit
+}
+
+/// The hash of a service's state, folded from its own chain: once without a break, once from a snapshot in the middle.
+fn refold<D>(entries: &[&Arc<Entry>]) -> Result<Hash, String>
+where
+    D: Decider<Event: FactSet> + Clone + Serialize + DeserializeOwned,
+{
+    let own: Vec<_> = entries.iter().filter(|entry| entry.position.topic == D::Event::TOPIC).collect();
+    let mut fold = Fold::<D>::default();
+    let mut middle = None;
+    for (place, entry) in own.iter().enumerate() {
+        if place == own.len() / 2 {
+            middle = Some(snapshot(&fold.checkpoint())?);
+        }
+        apply(&mut fold, entry)?;
+    }
+    let hash = fold.state_hash();
+    if let Some(snapshot) = middle {
+        let mut resumed = Fold::resume(restore::<D>(&snapshot)?);
+        own.iter().skip(own.len() / 2).try_for_each(|entry| apply(&mut resumed, entry))?;
+        if resumed.state_hash() != hash {
+            return Err(format!("the state of {} depends on where its fold is interrupted", D::Event::ROLE));
+        }
+    }
+    Ok(hash)
+}
+
+fn apply<D: Decider<Event: FactSet>>(fold: &mut Fold<D>, entry: &Entry) -> Result<(), String> {
+    let event = D::Event::read(&entry.record.envelope.fact, &entry.record.body);
+    let event = event.map_err(|error: DecodeError| format!("{}: {error}", entry.id()))?;
+    fold.apply(&entry.record, &event);
+    Ok(())
+}
+
+fn snapshot<D: Serialize>(checkpoint: &Checkpoint<D>) -> Result<String, String> {
+    canonical_json(checkpoint).map_err(|error| format!("a state has no JSON form: {error}"))
+}
+
+fn restore<D: DeserializeOwned>(snapshot: &str) -> Result<Checkpoint<D>, String> {
+    serde_json::from_str(snapshot).map_err(|error| format!("a state cannot be read back: {error}"))
+}
+
+/// Facts whose causes are missing or turn in a circle.
+fn causes(book: &Book) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut grounded: HashSet<&EventId> = HashSet::new();
+    for entry in book.entries() {
+        let mut way = Vec::new();
+        let mut at = entry;
+        loop {
+            if grounded.contains(at.id()) {
+                break;
+            }
+            if way.contains(&at.id()) {
+                faults.push(format!("{}: its causes turn in a circle", entry.id()));
+                break;
+            }
+            way.push(at.id());
+            match &at.record.envelope.cause {
+                None if may_begin(at) => break,
+                None => {
+                    faults.push(format!("{}: it has no cause, which only operators and workers may lack", at.id()));
+                    break;
+                }
+                Some(cause) => match book.get(cause) {
+                    Some(next) => at = next,
+                    None => {
+                        faults.push(format!("{}: its cause {cause} is not in the log", at.id()));
+                        break;
+                    }
+                },
+            }
+        }
+        grounded.extend(way);
+    }
+    faults
+}
+
+fn may_begin(entry: &Entry) -> bool {
+    let source = &entry.id().source;
+    *source == Role::Operator.source() || *source == Role::Worker.source()
+}

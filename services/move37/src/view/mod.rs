@@ -1,0 +1,22 @@
+//! What people see of a log. Pure: facts in, views out; nothing here reads a file, a clock or a terminal.
+//!
+//! [`Book`] holds the judged facts of a log with their causes. [`CampaignView`] is one campaign as it stands: lanes,
+//! experiments, leaderboard, ledger; [`report`] prints it as a page. [`headline`] says a fact in one line, and
+//! [`causes`] walks back from one.
+
+mod book;
+mod campaign;
+pub mod causes;
+mod experiment;
+mod figures;
+mod headline;
+mod report;
+mod story;
+
+pub use book::{Book, Entry};
+pub use campaign::{CampaignView, Phase};
+pub use experiment::{Experiment, experiment_of};
+pub use figures::{count, duration, number, one_line};
+pub use headline::headline;
+pub use report::{lane_line, report};
+pub use story::story_line;
