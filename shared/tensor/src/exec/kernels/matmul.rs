@@ -6,25 +6,25 @@ use crate::exec::pool::Pool;
 use crate::exec::threads::{Threads, pieces};
 use crate::exec::value::Value;
 
-use super::copy;
+use super::{copy, tile};
 
 /// Products of at most this many multiplications are not worth a call of `gemm`.
 const TINY: usize = 1024;
 
 /// One matrix among many: element (r, c) of batch i is at `offset(i) + r * row + c * column`.
 #[derive(Clone, Copy)]
-struct Matrix<'v> {
-    data: &'v [f32],
-    row: usize,
-    column: usize,
+pub(crate) struct Matrix<'v> {
+    pub(crate) data: &'v [f32],
+    pub(crate) row: usize,
+    pub(crate) column: usize,
 }
 
 /// Sizes of `[m, k] @ [k, n]`.
 #[derive(Clone, Copy)]
-struct Sizes {
-    m: usize,
-    n: usize,
-    k: usize,
+pub(crate) struct Sizes {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
 }
 
 /// `a @ b` with `shape` the broadcast result.
@@ -96,15 +96,24 @@ fn run(
         let ranges = threads.split(m, 48, work);
         let jobs: Vec<_> = ranges.iter().cloned().zip(pieces(out, &ranges, n)).collect();
         threads.each(jobs, |(rows, out)| {
-            product(a, offsets_a[0] + rows.start * a.row, b, offsets_b[0], Sizes { m: rows.len(), ..sizes }, out);
+            product(
+                a,
+                offsets_a[0] + rows.start * a.row,
+                b,
+                offsets_b[0],
+                Sizes { m: rows.len(), ..sizes },
+                out,
+                &mut Vec::new(),
+            );
         });
         return;
     }
     let ranges = threads.split(offsets_a.len(), 1, work);
     let jobs: Vec<_> = ranges.iter().cloned().zip(pieces(out, &ranges, m * n)).collect();
     threads.each(jobs, |(batches, out)| {
+        let mut scratch = Vec::new();
         for (i, out) in batches.zip(out.chunks_exact_mut(m * n)) {
-            product(a, offsets_a[i], b, offsets_b[i], sizes, out);
+            product(a, offsets_a[i], b, offsets_b[i], sizes, out, &mut scratch);
         }
     });
 }
@@ -118,7 +127,15 @@ fn batch_offsets(batch: &[usize], strides: &[usize], offset: usize) -> Vec<usize
 }
 
 /// One product into a row-major `out`.
-fn product(a: Matrix<'_>, at_a: usize, b: Matrix<'_>, at_b: usize, sizes: Sizes, out: &mut [f32]) {
+fn product(
+    a: Matrix<'_>,
+    at_a: usize,
+    b: Matrix<'_>,
+    at_b: usize,
+    sizes: Sizes,
+    out: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
     let Sizes { m, n, k } = sizes;
     if k == 0 {
         out.fill(0.0);
@@ -127,6 +144,9 @@ fn product(a: Matrix<'_>, at_a: usize, b: Matrix<'_>, at_b: usize, sizes: Sizes,
     let (a, b) = (Matrix { data: &a.data[at_a..], ..a }, Matrix { data: &b.data[at_b..], ..b });
     if m * n * k <= TINY || n == 1 {
         vectorised((a, b, sizes, out), plain);
+        return;
+    }
+    if tile::multiply(a, b, sizes, out, scratch) {
         return;
     }
     // The last element of each operand exists, and so do all before it: the pointers below stay inside.

@@ -10,3 +10,4 @@ pub(super) mod matmul;
 pub(super) mod reduce;
 pub(super) mod scan;
 pub(super) mod softmax;
+pub(super) mod tile;

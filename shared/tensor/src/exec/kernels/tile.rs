@@ -1,0 +1,186 @@
+//! One matrix product in register tiles: rows times vectors of columns, accumulated over the inner size in order.
+//!
+//! For the small and medium sizes of a mixer this beats a general library, since nothing but a transposed right operand is
+//! repacked.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::matmul::{Matrix, Sizes};
+
+/// Inner size after which partial sums are added to the result; keeps a panel of b in the first-level cache.
+const DEPTH: usize = 256;
+/// Vectors of columns of a tile.
+const VECTORS: usize = 2;
+/// Columns that are repacked together.
+const GROUP: usize = 8;
+/// Rows of a tile with 32 vector registers, and with 16.
+const MANY_ROWS: usize = 8;
+const FEW_ROWS: usize = 6;
+
+/// `out = a @ b`; false, with nothing done, where layout or CPU do not suit. `scratch` is reused between calls.
+pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, sizes: Sizes, out: &mut [f32], scratch: &mut Vec<f32>) -> bool {
+    let by_columns = a.row == 1 && a.column >= sizes.m;
+    if a.column != 1 && !by_columns {
+        return false;
+    }
+    Arch::new().dispatch(Product { a, b, sizes, out, scratch })
+}
+
+struct Product<'p> {
+    a: Matrix<'p>,
+    b: Matrix<'p>,
+    sizes: Sizes,
+    out: &'p mut [f32],
+    scratch: &'p mut Vec<f32>,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        // Without vector registers there is no fused multiply-add either, and a general library does better.
+        match S::F32_LANES {
+            16 => self.run::<S, MANY_ROWS>(simd),
+            4 | 8 => self.run::<S, FEW_ROWS>(simd),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Product<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(self, simd: S) {
+        let Self { a, b, sizes: Sizes { m, n, k }, out, scratch } = self;
+        let width = VECTORS * S::F32_LANES;
+        for from in (0..k).step_by(DEPTH) {
+            let depth = DEPTH.min(k - from);
+            for left in (0..n).step_by(width) {
+                let columns = width.min(n - left);
+                let (panel, stride) = if b.column == 1 && columns == width && b.row >= width {
+                    (&b.data[from * b.row + left..], b.row)
+                } else {
+                    pack(b, from, depth, left, columns, width, scratch);
+                    (&scratch[..], width)
+                };
+                let tile = Tile { panel, stride, from, depth, left, columns, n };
+                let mut row = 0;
+                while row + ROWS <= m {
+                    tile.rows::<S, ROWS>(simd, a, row, out);
+                    row += ROWS;
+                }
+                match m - row {
+                    0 => {}
+                    1 => tile.rows::<S, 1>(simd, a, row, out),
+                    2 => tile.rows::<S, 2>(simd, a, row, out),
+                    3 => tile.rows::<S, 3>(simd, a, row, out),
+                    4 => tile.rows::<S, 4>(simd, a, row, out),
+                    5 => tile.rows::<S, 5>(simd, a, row, out),
+                    6 => tile.rows::<S, 6>(simd, a, row, out),
+                    _ => tile.rows::<S, 7>(simd, a, row, out),
+                }
+            }
+        }
+    }
+}
+
+/// Copy a panel of b so that its rows lie together, `width` wide, zero past the last column.
+#[inline(always)]
+fn pack(b: Matrix<'_>, from: usize, depth: usize, left: usize, columns: usize, width: usize, scratch: &mut Vec<f32>) {
+    scratch.clear();
+    scratch.resize(depth * width, 0.0);
+    let data = &b.data[from * b.row + left * b.column..];
+    if b.column == 1 {
+        for (l, to) in scratch.chunks_exact_mut(width).enumerate() {
+            to[..columns].copy_from_slice(&data[l * b.row..][..columns]);
+        }
+        return;
+    }
+    let whole = if b.row == 1 { columns - columns % GROUP } else { 0 };
+    for j in (0..whole).step_by(GROUP) {
+        let group: [&[f32]; GROUP] = std::array::from_fn(|i| &data[(j + i) * b.column..][..depth]);
+        for (l, to) in scratch.chunks_exact_mut(width).enumerate() {
+            let to: &mut [f32; GROUP] = to[j..].first_chunk_mut().expect("a group lies inside the width");
+            *to = std::array::from_fn(|i| group[i][l]);
+        }
+    }
+    for j in whole..columns {
+        let column = data[j * b.column..].iter().step_by(b.row.max(1));
+        for (to, &x) in scratch[j..].iter_mut().step_by(width).zip(column) {
+            *to = x;
+        }
+    }
+}
+
+/// A panel of b and where it stands.
+#[derive(Clone, Copy)]
+struct Tile<'p> {
+    panel: &'p [f32],
+    stride: usize,
+    from: usize,
+    depth: usize,
+    left: usize,
+    columns: usize,
+    n: usize,
+}
+
+impl Tile<'_> {
+    /// Add one element of each row times one row of the panel.
+    #[inline(always)]
+    fn step<S: Simd, const ROWS: usize>(
+        simd: S,
+        b: &[f32],
+        x: impl Fn(usize) -> f32,
+        left: &mut [S::f32s; ROWS],
+        right: &mut [S::f32s; ROWS],
+    ) {
+        let (b, _) = S::as_simd_f32s(&b[..VECTORS * S::F32_LANES]);
+        let (b0, b1) = (b[0], b[1]);
+        for i in 0..ROWS {
+            let x = simd.splat_f32s(x(i));
+            left[i] = simd.mul_add_f32s(x, b0, left[i]);
+            right[i] = simd.mul_add_f32s(x, b1, right[i]);
+        }
+    }
+
+    /// `ROWS` rows of a times the panel.
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize>(self, simd: S, a: Matrix<'_>, row: usize, out: &mut [f32]) {
+        let mut left = [simd.splat_f32s(0.0); ROWS];
+        let mut right = [simd.splat_f32s(0.0); ROWS];
+        let width = VECTORS * S::F32_LANES;
+        let panel = self.panel.chunks(self.stride).take(self.depth);
+        if a.column == 1 {
+            let rows: [&[f32]; ROWS] = std::array::from_fn(|i| &a.data[(row + i) * a.row + self.from..][..self.depth]);
+            for (l, b) in panel.enumerate() {
+                Self::step::<S, ROWS>(simd, b, |i| rows[i][l], &mut left, &mut right);
+            }
+        } else {
+            let columns = a.data[self.from * a.column + row..].chunks(a.column);
+            for (b, x) in panel.zip(columns) {
+                let x: &[f32; ROWS] = x.first_chunk().expect("a column has all rows");
+                Self::step::<S, ROWS>(simd, b, |i| x[i], &mut left, &mut right);
+            }
+        }
+        for i in 0..ROWS {
+            let sums = [left[i], right[i]];
+            let to = &mut out[(row + i) * self.n + self.left..][..self.columns];
+            if self.columns == width {
+                let (to, _) = S::as_mut_simd_f32s(to);
+                for (to, &sum) in to.iter_mut().zip(&sums) {
+                    *to = if self.from == 0 { sum } else { simd.add_f32s(*to, sum) };
+                }
+            } else {
+                let mut line = [0.0f32; VECTORS * 16];
+                let (vectors, _) = S::as_mut_simd_f32s(&mut line);
+                for (vector, &sum) in vectors.iter_mut().zip(&sums) {
+                    *vector = sum;
+                }
+                for (to, &sum) in to.iter_mut().zip(&line) {
+                    *to = if self.from == 0 { sum } else { *to + sum };
+                }
+            }
+        }
+    }
+}
