@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The memory service: its rules, and which topics they hear.
+//!
+//! Memory owes no effects, so there is nothing to perform.
+
+use std::sync::Arc;
+
+use move37_core::Key;
+use move37_events::Topic;
+use move37_memory_domain::{Effect, Memory, Outcome};
+use move37_runtime::{Cancel, Outbox, Service};
+
+/// The memory service, for a [`move37_runtime::Host`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryService;
+
+impl Service for MemoryService {
+    type Outcome = Outcome;
+    type Decider = Memory;
+
+    const INPUTS: &'static [Topic] =
+        &[Topic::Campaigns, Topic::Researcher, Topic::Engineer, Topic::Trainer, Topic::Analyst];
+
+    async fn perform(self: Arc<Self>, _key: Key, effect: Effect, _outbox: Outbox<Outcome>, _cancel: Cancel) {
+        match effect {}
+    }
+}
