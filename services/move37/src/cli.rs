@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{campaign, config, explain, replay, run, tail};
+use crate::command::{campaign, config, doctor, explain, replay, run, tail, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -22,11 +22,13 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Train(train::Arguments),
     Replay(replay::Arguments),
     Explain(explain::Arguments),
     Tail(tail::Arguments),
     Campaign(campaign::Arguments),
     Config(config::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// Run the command that the process was started with.
@@ -50,22 +52,26 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Command::Run(arguments) => arguments.json,
+            Command::Train(arguments) => arguments.json,
             Command::Replay(arguments) => arguments.json,
             Command::Explain(arguments) => arguments.json,
             Command::Tail(arguments) => arguments.json,
             Command::Campaign(arguments) => arguments.json(),
             Command::Config(arguments) => arguments.json(),
+            Command::Doctor(arguments) => arguments.json,
         }
     }
 
     fn run(&self) -> Result<Answer, Failure> {
         match self {
             Command::Run(arguments) => block_on(run::run(arguments)),
+            Command::Train(arguments) => train::run(arguments),
             Command::Replay(arguments) => block_on(replay::run(arguments)),
             Command::Explain(arguments) => block_on(explain::run(arguments)),
             Command::Tail(arguments) => block_on(tail::run(arguments)),
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Config(arguments) => config::run(arguments),
+            Command::Doctor(arguments) => block_on(doctor::run(arguments)),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod campaign;
 pub mod config;
+pub mod doctor;
 pub mod explain;
 pub mod replay;
 pub mod run;
 pub mod tail;
+pub mod train;

@@ -8,5 +8,5 @@ mod wish;
 
 pub use difference::difference;
 pub use file::Config;
-pub use resolve::{Text, resolve};
+pub use resolve::{Text, failed_to, resolve};
 pub use wish::Wish;

@@ -4,3 +4,8 @@ mod crash;
 mod services;
 
 pub use services::Services;
+
+/// Cores that this process may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}

@@ -16,7 +16,7 @@ mod story;
 pub use book::{Book, Entry};
 pub use campaign::{CampaignView, Phase};
 pub use experiment::{Experiment, experiment_of};
-pub use figures::{count, duration, number, one_line};
+pub use figures::{count, duration, flops, number, one_line};
 pub use headline::headline;
 pub use report::{lane_line, report};
 pub use story::story_line;
