@@ -1,0 +1,195 @@
+//! The view as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use move37_core::{EventId, Key};
+use move37_events::facts::{RunFact, RunId, Spend};
+use tokio::time::Instant;
+
+/// One dispatch of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Assignment {
+    pub(crate) campaign: Key,
+    pub(crate) run: RunId,
+    pub(crate) dispatch: u32,
+}
+
+/// What is known of a dispatched run's worker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Sign {
+    /// It has left, in good order.
+    Left,
+    /// It was replaced by a later boot of the same name.
+    Replaced {
+        /// Whether it had taken the run.
+        accepted: bool,
+        /// Cost that it told.
+        spend: Spend,
+    },
+    /// It has not answered the dispatch.
+    Unanswered,
+    /// It took the run, and was last heard of it then.
+    Heard {
+        /// When.
+        at: Instant,
+        /// Cost that it told.
+        spend: Spend,
+    },
+}
+
+/// Workers, runs, promises and the queue.
+#[derive(Default)]
+pub(super) struct Board {
+    workers: BTreeMap<Key, Worker>,
+    /// The latest boot of every worker's name.
+    boots: BTreeMap<String, u64>,
+    runs: BTreeMap<(Key, RunId), Run>,
+    /// Slots that are spoken for but not yet counted by their worker, with the number of holders.
+    promises: BTreeMap<Assignment, (Key, u32)>,
+    queue: BTreeSet<u64>,
+    tickets: u64,
+}
+
+struct Worker {
+    /// Place of its last fact: another reader may tell the same again.
+    sequence: u64,
+    free: u32,
+    presence: Presence,
+}
+
+#[derive(PartialEq, Eq)]
+enum Presence {
+    Present,
+    Silent,
+    Left,
+}
+
+/// The last sign of a run under way.
+struct Run {
+    worker: Key,
+    attempt: u32,
+    at: Instant,
+    spend: Spend,
+}
+
+impl Board {
+    pub(super) fn heard(&mut self, id: &EventId, fact: &RunFact, now: Instant) {
+        let known = self.workers.get(&id.key);
+        if known.is_some_and(|worker| worker.sequence >= id.sequence) {
+            return;
+        }
+        let mut free = known.map_or(0, |worker| worker.free);
+        let mut presence = Presence::Present;
+        match fact {
+            RunFact::WorkerJoined(body) => {
+                free = body.free;
+                let (name, boot) = name_and_boot(&id.key);
+                let latest = self.boots.entry(name).or_default();
+                *latest = boot.max(*latest);
+            }
+            RunFact::RunAccepted(body) => {
+                free = body.free;
+                let campaign = Key::from(body.campaign.clone());
+                let run = Run { worker: id.key.clone(), attempt: body.attempt, at: now, spend: Spend::default() };
+                self.runs.insert((campaign.clone(), body.run.clone()), run);
+                self.promises.remove(&Assignment { campaign, run: body.run.clone(), dispatch: body.dispatch });
+            }
+            RunFact::RunDeclined(body) => {
+                // Whatever it states: it counts as full until a fact of it frees a slot.
+                free = 0;
+                let campaign = Key::from(body.campaign.clone());
+                self.promises.remove(&Assignment { campaign, run: body.run.clone(), dispatch: body.dispatch });
+            }
+            RunFact::MetricsRecorded(body) => {
+                if let Some(run) = self.runs.get_mut(&(body.campaign.clone().into(), body.run.clone()))
+                    && (&run.worker, run.attempt) == (&id.key, body.attempt)
+                {
+                    (run.at, run.spend) = (now, body.spend);
+                }
+            }
+            RunFact::RunFinished(body) => {
+                free = body.free;
+                self.runs.remove(&(body.campaign.clone().into(), body.run.clone()));
+            }
+            RunFact::WorkerLeft(_) => (free, presence) = (0, Presence::Left),
+        }
+        self.workers.insert(id.key.clone(), Worker { sequence: id.sequence, free, presence });
+    }
+
+    pub(super) fn queue(&mut self) -> u64 {
+        self.tickets += 1;
+        self.queue.insert(self.tickets);
+        self.tickets
+    }
+
+    pub(super) fn leave_queue(&mut self, ticket: u64) {
+        self.queue.remove(&ticket);
+    }
+
+    /// Promise a slot of the worker with most of them, to the first of the queue.
+    pub(super) fn promise(&mut self, ticket: u64, assignment: &Assignment) -> Option<Key> {
+        (self.queue.first() == Some(&ticket)).then_some(())?;
+        let slots = self.workers.iter().map(|(key, worker)| (self.slots(key, worker), key));
+        let (most, worker) = slots.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+        (most > 0).then_some(())?;
+        let worker = worker.clone();
+        self.promises.insert(assignment.clone(), (worker.clone(), 1));
+        Some(worker)
+    }
+
+    /// Slots of a worker that are free and not spoken for.
+    fn slots(&self, key: &Key, worker: &Worker) -> u32 {
+        if worker.presence != Presence::Present || self.is_replaced(key) {
+            return 0;
+        }
+        let promised = self.promises.values().filter(|(promised, _)| promised == key).count();
+        worker.free.saturating_sub(u32::try_from(promised).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn hold(&mut self, assignment: &Assignment, attempt: u32, worker: &Key) {
+        if self.sign(assignment, attempt, worker) == Sign::Unanswered {
+            self.promises.entry(assignment.clone()).or_insert_with(|| (worker.clone(), 0)).1 += 1;
+        }
+    }
+
+    pub(super) fn release(&mut self, assignment: &Assignment) {
+        if let Some((_, holders)) = self.promises.get_mut(assignment) {
+            *holders -= 1;
+            if *holders == 0 {
+                self.promises.remove(assignment);
+            }
+        }
+    }
+
+    pub(super) fn silent(&mut self, worker: &Key) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.presence = Presence::Silent;
+        }
+    }
+
+    pub(super) fn sign(&self, assignment: &Assignment, attempt: u32, worker: &Key) -> Sign {
+        let run = self.runs.get(&(assignment.campaign.clone(), assignment.run.clone()));
+        let run = run.filter(|run| run.attempt == attempt && run.worker == *worker);
+        let spend = run.map(|run| run.spend).unwrap_or_default();
+        if self.workers.get(worker).is_some_and(|known| known.presence == Presence::Left) {
+            Sign::Left
+        } else if self.is_replaced(worker) {
+            Sign::Replaced { accepted: run.is_some(), spend }
+        } else {
+            run.map_or(Sign::Unanswered, |run| Sign::Heard { at: run.at, spend })
+        }
+    }
+
+    /// Whether a later boot of the same worker has joined.
+    fn is_replaced(&self, worker: &Key) -> bool {
+        let (name, boot) = name_and_boot(worker);
+        self.boots.get(&name).is_some_and(|latest| boot < *latest)
+    }
+}
+
+/// A worker's key is its name, a dot, and its boot as a number that grows.
+fn name_and_boot(worker: &Key) -> (String, u64) {
+    let text = worker.as_str();
+    let parsed = text.rsplit_once('.').and_then(|(name, boot)| Some((name.to_owned(), boot.parse().ok()?)));
+    parsed.unwrap_or_else(|| (text.to_owned(), 0))
+}

@@ -1,0 +1,108 @@
+//! The real backend: `move37-training` on this machine.
+
+use std::path::PathBuf;
+
+use move37_events::facts::{CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
+use move37_training::Error;
+use move37_training::model::Dims;
+use move37_training::run::{Cancel, JobSpec, Observer, RunOutcome, Training, run};
+use move37_training::task::TaskSpec;
+
+use super::Backend;
+
+/// Trains with `move37-training`.
+#[derive(Clone, Debug)]
+pub struct Candle {
+    /// Folder of stored corpora.
+    pub data: PathBuf,
+    /// Threads per run.
+    pub threads: usize,
+}
+
+impl Backend for Candle {
+    fn train(&self, job: &Job, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
+        match run(&spec(job, self.threads), &self.data, observer, cancel) {
+            Ok(outcome) => Outcome::Completed(Box::new(result(job, outcome))),
+            Err(error) => failure(&error),
+        }
+    }
+}
+
+/// Whose fault it is: the candidate's, which would fail again, or the worker's surroundings'.
+fn failure(error: &Error) -> Outcome {
+    match error {
+        Error::Cancelled { .. } => Outcome::Stopped,
+        Error::Read { .. }
+        | Error::Write { .. }
+        | Error::MissingCorpus { .. }
+        | Error::DamagedCorpus { .. }
+        | Error::Fetch(_) => Outcome::Faulted(format!("failed to {error}")),
+        Error::EmptyText { .. }
+        | Error::ShortText { .. }
+        | Error::LargeText { .. }
+        | Error::ShortDocuments { .. }
+        | Error::Settings(_)
+        | Error::Candidate(_)
+        | Error::Graph(_)
+        | Error::Tensor(_)
+        | Error::Diverged { .. } => Outcome::Failed(format!("failed to {error}")),
+    }
+}
+
+fn spec(job: &Job, threads: usize) -> JobSpec {
+    let length = size(job.task.sequence);
+    let task = match &job.task.kind {
+        TaskKind::Bytes { corpus } => TaskSpec::Bytes { corpus: corpus.hash, length },
+        TaskKind::Mqar { vocabulary, pairs } => {
+            TaskSpec::Mqar { vocabulary: size(*vocabulary), length, pairs: size(*pairs) }
+        }
+    };
+    let (model, training) = (&job.model, &job.training);
+    JobSpec {
+        source: job.source.clone(),
+        dims: Dims {
+            d_model: size(model.d_model),
+            layers: size(model.layers),
+            heads: size(model.heads),
+            swiglu: size(model.swiglu),
+        },
+        task,
+        training: Training {
+            steps: training.steps,
+            batch: size(training.batch),
+            learning_rate: training.learning_rate,
+            warmup: training.warmup,
+            weight_decay: training.weight_decay,
+            clip: training.clip,
+            validation: size(training.validation),
+        },
+        seed: job.seed,
+        threads,
+    }
+}
+
+fn size(n: u32) -> usize {
+    usize::try_from(n).expect("addresses have at least 32 bits")
+}
+
+fn result(job: &Job, outcome: RunOutcome) -> RunResult {
+    let platform = outcome.platform;
+    RunResult {
+        task: job.task.name.clone(),
+        seed: job.seed_number,
+        value: outcome.value,
+        validation_loss: outcome.validation_loss,
+        curve: outcome.curve.iter().map(|point| CurvePoint { step: point.step, loss: point.loss }).collect(),
+        parameters: outcome.parameters,
+        tokens: outcome.tokens,
+        flops: outcome.flops,
+        data_hash: outcome.data_hash,
+        program: outcome.program,
+        platform: Platform {
+            binary: platform.binary,
+            device: platform.device,
+            features: platform.features,
+            threads: u32::try_from(platform.threads).unwrap_or(u32::MAX),
+        },
+    }
+}
