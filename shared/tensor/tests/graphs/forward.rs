@@ -167,7 +167,9 @@ fn product(a: (&[f32], &[usize]), b: (&[f32], &[usize]), shape: &[usize]) -> Vec
 
 #[test]
 fn matrix_products_of_odd_sizes_ranks_and_layouts() {
-    let cases: [(&[usize], &[usize], &[usize]); 9] = [
+    let cases: [(&[usize], &[usize], &[usize]); 11] = [
+        (&[13, 600], &[600, 37], &[13, 37]),
+        (&[2, 9, 300], &[2, 300, 64], &[2, 9, 64]),
         (&[17, 33], &[33, 19], &[17, 19]),
         (&[2, 3, 2, 17, 5], &[2, 3, 2, 5, 13], &[2, 3, 2, 17, 13]),
         (&[2, 3, 31, 37], &[37, 29], &[2, 3, 31, 29]),
@@ -206,6 +208,31 @@ fn matrix_products_of_odd_sizes_ranks_and_layouts() {
             g.matmul(x, y).unwrap()
         });
         near(&got, &want);
+    }
+}
+
+#[test]
+fn matrix_products_of_broadcast_operands() {
+    let mut stream = Stream::new(5, "broadcast matmul");
+    let (b, wide) = (random(&mut stream, 20 * 40, -1.0, 1.0), [30, 20]);
+    for narrow in [[1, 20], [30, 1], [1, 1]] {
+        let a = random(&mut stream, narrow[0] * narrow[1], -1.0, 1.0);
+        let full: Vec<f32> = (0..600).map(|i| a[(i / 20 % narrow[0]) * narrow[1] + i % 20 % narrow[1]]).collect();
+        let want = product((&full, &wide), (&b, &[20, 40]), &[30, 40]);
+        let (got, _) = output(&[(&a, &narrow), (&b, &[20, 40])], |g, x| {
+            let a = g.expand(x[0], &wide).unwrap();
+            g.matmul(a, x[1]).unwrap()
+        });
+        near(&got, &want);
+        let transposed = |x: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+            (0..rows * columns).map(|i| x[i % rows * columns + i / rows]).collect()
+        };
+        let (got, _) = output(&[(&a, &narrow), (&b, &[20, 40])], |g, x| {
+            let a = g.expand(x[0], &wide).unwrap();
+            let (a, b) = (g.transpose(a, 0, 1).unwrap(), g.transpose(x[1], 0, 1).unwrap());
+            g.matmul(b, a).unwrap()
+        });
+        near(&got, &transposed(&want, 30, 40));
     }
 }
 
@@ -425,4 +452,52 @@ fn first_weights_depend_on_seed_and_name_alone() {
     let (mut g, x) = graph(&[&[2]]);
     g.param("w", ParamKind::Trained, x[0]).unwrap();
     assert!(matches!(init_params(&g, 0), Err(Error::Initial { name }) if name == "w"));
+}
+
+#[test]
+fn elementwise_clusters_read_strided_broadcast_and_masked_operands_across_blocks() {
+    let (rows, columns) = (3, 1100);
+    let mut stream = Stream::new(9, "cluster");
+    let x = random(&mut stream, rows * columns, -1.0, 1.0);
+    let turned = random(&mut stream, rows * columns, -1.0, 1.0);
+    let row = random(&mut stream, columns, -1.0, 1.0);
+    let column = random(&mut stream, rows, -1.0, 1.0);
+    let wide = random(&mut stream, rows * 2 * columns, -1.0, 1.0);
+    let inputs: [(&[f32], &[usize]); 5] = [
+        (&x, &[rows, columns]),
+        (&turned, &[columns, rows]),
+        (&row, &[columns]),
+        (&column, &[rows, 1]),
+        (&wide, &[rows, 2 * columns]),
+    ];
+    let (got, _) = output(&inputs, |g, ids| {
+        let turned = g.transpose(ids[1], 0, 1).unwrap();
+        let window = g.slice(ids[4], 1, 1, columns, 2).unwrap();
+        let mask = g.compare(Compare::Gt, turned, ids[3]).unwrap();
+        let sum = g.add(ids[0], ids[2]).unwrap();
+        let product = g.mul(sum, window).unwrap();
+        let picked = g.select(mask, product, turned).unwrap();
+        let mask = g.cast(mask, DType::F32).unwrap();
+        g.sub(picked, mask).unwrap()
+    });
+    let want: Vec<f32> = (0..rows * columns)
+        .map(|i| {
+            let (r, c) = (i / columns, i % columns);
+            let t = turned[c * rows + r];
+            if t > column[r] { (x[i] + row[c]) * wide[r * 2 * columns + 1 + 2 * c] - 1.0 } else { t }
+        })
+        .collect();
+    near(&got, &want);
+}
+
+#[test]
+fn a_random_leaf_outside_initial_values_is_refused() {
+    use move37_candidate::ir::Distribution;
+    let mut g = Graph::default();
+    g.span.line = 4;
+    let op = Op::Random { distribution: Distribution::Uniform, stream: 0 };
+    let draw = g.push(op, &[], (&[2], DType::F32)).unwrap();
+    g.outputs = vec![draw];
+    let program = Program::new(g, Options::default()).unwrap();
+    assert!(matches!(program.run(&[], &[]), Err(Error::Random { line: 4 })));
 }

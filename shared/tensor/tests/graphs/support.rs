@@ -50,6 +50,7 @@ pub fn output(
 pub fn near(got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len());
     for (i, (a, b)) in got.iter().zip(want).enumerate() {
-        assert!((a - b).abs() <= 1e-5 + 1e-5 * b.abs() || a == b, "element {i}: {a}, expected {b}\n{got:?}\n{want:?}");
+        let allowed = 1e-5 + 1e-5 * b.abs();
+        assert!((a - b).abs() <= allowed || a == b, "element {i} of {}: {a}, expected {b}", got.len());
     }
 }

@@ -106,9 +106,8 @@ fn pack(b: Matrix<'_>, from: usize, depth: usize, left: usize, columns: usize, w
         }
     }
     for j in whole..columns {
-        let column = data[j * b.column..].iter().step_by(b.row.max(1));
-        for (to, &x) in scratch[j..].iter_mut().step_by(width).zip(column) {
-            *to = x;
+        for (l, to) in scratch[j..].iter_mut().step_by(width).enumerate() {
+            *to = data[j * b.column + l * b.row];
         }
     }
 }
