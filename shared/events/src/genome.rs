@@ -136,6 +136,9 @@ pub enum Misfit {
     /// No path mixes the whole past.
     #[error("no path reaches further back than a filter does")]
     Short,
+    /// Keys longer than 1 make the delta rule's state grow without bound.
+    #[error("the delta rule needs keys of unit length")]
+    LongKeys,
     /// A filter without taps.
     #[error("a filter needs 1 tap at least")]
     Taps,
@@ -197,18 +200,25 @@ impl Decay {
 }
 
 impl Genome {
+    /// Whether some path overwrites what it stored under a key.
+    fn overwrites(&self) -> bool {
+        self.paths.iter().any(|path| matches!(path, Path::Delta { .. }))
+    }
+
     /// Whether some path reads queries and keys.
     pub fn uses_keys(&self) -> bool {
         self.paths.iter().any(Path::uses_keys)
     }
 
-    /// The form in which equal layers are equal genomes: paths in order, and nothing set that nothing reads.
+    /// The form in which equal layers are equal genomes: paths in order, nothing set that nothing reads, and what a
+    /// path cannot do without.
     #[must_use]
     pub fn canonical(mut self) -> Genome {
         self.paths.sort_unstable();
         if self.paths.len() == 1 && matches!(self.fusion, Fusion::Sum | Fusion::Router { .. }) {
             self.fusion = Fusion::Sum;
         }
+        self.unit_qk |= self.overwrites();
         if !self.uses_keys() {
             self.feature = Feature::Identity;
             self.unit_qk = false;
@@ -238,6 +248,9 @@ impl Genome {
         }
         if !self.paths.iter().any(|path| path.uses_keys() || matches!(path, Path::Program { .. })) {
             return Err(Misfit::Short);
+        }
+        if self.overwrites() && !self.unit_qk {
+            return Err(Misfit::LongKeys);
         }
         if self.paths.contains(&Path::Fir { taps: 0 }) {
             return Err(Misfit::Taps);
@@ -328,6 +341,9 @@ mod tests {
         assert_eq!(with(&[delta.paths[0], fir(3), fir(5)]), Ok(()));
         assert_eq!(with(&[fir(3), Path::Value]), Err(Misfit::Short));
         assert_eq!(with(&[delta.paths[0], fir(0)]), Err(Misfit::Taps));
+        let free = Genome { unit_qk: false, ..delta.clone() };
+        assert_eq!(free.check(64), Err(Misfit::LongKeys));
+        assert_eq!(free.canonical(), delta);
         let floors = Genome {
             fusion: Fusion::Router { temperature: false, floor: 50 },
             paths: vec![delta.paths[0], fir(3)],

@@ -12,7 +12,8 @@ pub fn text(genome: &Genome, width: usize) -> String {
         Fusion::Router { .. } => ", mixed by a softmax router",
         Fusion::Gates => ", each behind a sigmoid gate",
     };
-    let title = format!("Sequence mixer of {} heads: {}{fusion}.", genome.heads, paths.join(" + "));
+    let heads = if genome.heads == 1 { "1 head".to_owned() } else { format!("{} heads", genome.heads) };
+    let title = format!("Sequence mixer of {heads}: {}{fusion}.", paths.join(" + "));
     let mut items = Vec::new();
     items.extend(projections(genome));
     items.extend(genome.paths.iter().map(path));
