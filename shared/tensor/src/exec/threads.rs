@@ -49,8 +49,8 @@ impl Threads {
     }
 }
 
-/// Fewer operations than this are not worth waking a thread for.
-const WORTHWHILE: usize = 100_000;
+/// Fewer operations than this (some tens of microseconds) are not worth waking a thread for.
+const WORTHWHILE: usize = 1_000_000;
 
 /// Cut a buffer into the pieces that belong to consecutive ranges of rows of `width` elements.
 pub(crate) fn pieces<'b, T>(mut buffer: &'b mut [T], ranges: &[Range<usize>], width: usize) -> Vec<&'b mut [T]> {

@@ -71,8 +71,8 @@ fn a_perceptron_learns_exclusive_or_the_same_way_each_time() {
 
 /// Softmax attention and a gated product at a size where threads share work.
 fn attention(g: &mut Graph) -> NodeId {
-    let x = g.input("x", &[4, 96, 64], DType::F32).unwrap();
-    let heads = g.reshape(x, &[4, 96, 4, 16]).unwrap();
+    let x = g.input("x", &[4, 160, 128], DType::F32).unwrap();
+    let heads = g.reshape(x, &[4, 160, 4, 32]).unwrap();
     let heads = g.permute(heads, &[0, 2, 1, 3]).unwrap();
     let keys = g.transpose(heads, 2, 3).unwrap();
     let scores = g.matmul(heads, keys).unwrap();
@@ -80,10 +80,10 @@ fn attention(g: &mut Graph) -> NodeId {
     let p = g.softmax(scores, 3).unwrap();
     let y = g.matmul(p, heads).unwrap();
     let y = g.permute(y, &[0, 2, 1, 3]).unwrap();
-    let y = g.reshape(y, &[4, 96, 64]).unwrap();
+    let y = g.reshape(y, &[4, 160, 128]).unwrap();
     let gate = g.unary(Unary::Sigmoid, x).unwrap();
     let y = g.mul(y, gate).unwrap();
-    let ones = g.full(&[4, 96, 64], 1.0, DType::F32).unwrap();
+    let ones = g.full(&[4, 160, 128], 1.0, DType::F32).unwrap();
     gradients(g, y, ones, &[x]).unwrap()[0].unwrap()
 }
 
@@ -92,7 +92,7 @@ fn two_runs_give_the_same_bits_and_threads_the_same_numbers() {
     let mut g = Graph::default();
     let d = attention(&mut g);
     g.outputs = vec![d];
-    let x = tensor(&random(&mut Stream::new(2, "x"), 4 * 96 * 64, -1.0, 1.0), &[4, 96, 64]);
+    let x = tensor(&random(&mut Stream::new(2, "x"), 4 * 160 * 128, -1.0, 1.0), &[4, 160, 128]);
     let results: Vec<Vec<u32>> = [1, 1, 2, 2]
         .map(|threads| {
             let program = Program::new(g.clone(), Options { threads }).unwrap();

@@ -22,12 +22,12 @@ pub(crate) fn reduce(kind: Reduction, x: &[f32], sizes: (usize, usize, usize), o
     }
     if outer == 1 && inner >= 2 * LANES {
         // One tall matrix: threads take columns.
-        let ranges = threads.split(inner, LANES, x.len());
+        let ranges = threads.split(inner, LANES, 4 * x.len());
         let jobs: Vec<(Range<usize>, &mut [f32])> = ranges.iter().cloned().zip(pieces(out, &ranges, 1)).collect();
         threads.each(jobs, |(columns, out)| vectorised((kind, x, len, inner, columns, out), columns_of));
         return;
     }
-    let ranges = threads.split(outer, 1, x.len());
+    let ranges = threads.split(outer, 1, 4 * x.len());
     let jobs: Vec<(Range<usize>, &mut [f32])> = ranges.iter().cloned().zip(pieces(out, &ranges, inner)).collect();
     threads.each(jobs, |(rows, out)| {
         let x = &x[rows.start * len * inner..rows.end * len * inner];
@@ -85,6 +85,7 @@ type Columns<'a> = (Reduction, &'a [f32], usize, usize, Range<usize>, &'a mut [f
 #[inline(always)]
 fn columns_of((kind, x, len, inner, columns, out): Columns<'_>) {
     match kind {
+        Reduction::Sum if len <= GROUP => down(x, inner, 0..len, &columns, out, 0.0, |a, b| a + b),
         Reduction::Sum => {
             out.fill(0.0);
             let mut part = vec![0.0; out.len()];

@@ -3,12 +3,16 @@
 //! For the small and medium sizes of a mixer this beats a general library, since nothing but a transposed right operand is
 //! repacked.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::matmul::{Matrix, Sizes};
 
 /// Inner size after which partial sums are added to the result; keeps a panel of b in the first-level cache.
 const DEPTH: usize = 256;
+/// Rows of a that all panels of b pass over while they stay in the second-level cache; a multiple of both tile heights.
+const HEIGHT: usize = 96;
 /// Vectors of columns of a tile.
 const VECTORS: usize = 2;
 /// Columns that are repacked together.
@@ -56,29 +60,26 @@ impl Product<'_> {
         let width = VECTORS * S::F32_LANES;
         for from in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - from);
-            for left in (0..n).step_by(width) {
-                let columns = width.min(n - left);
-                let (panel, stride) = if b.column == 1 && columns == width && b.row >= width {
-                    (&b.data[from * b.row + left..], b.row)
-                } else {
-                    pack(b, from, depth, left, columns, width, scratch);
-                    (&scratch[..], width)
-                };
-                let tile = Tile { panel, stride, from, depth, left, columns, n };
-                let mut row = 0;
-                while row + ROWS <= m {
-                    tile.rows::<S, ROWS>(simd, a, row, out);
-                    row += ROWS;
+            let direct = |columns: usize| b.column == 1 && columns == width && b.row >= width;
+            scratch.clear();
+            if !direct(width) || n % width != 0 {
+                scratch.resize(n.div_ceil(width) * depth * width, 0.0);
+                for (left, packed) in (0..n).step_by(width).zip(scratch.chunks_exact_mut(depth * width)) {
+                    let columns = width.min(n - left);
+                    if !direct(columns) {
+                        pack(b, from, left, columns, width, packed);
+                    }
                 }
-                match m - row {
-                    0 => {}
-                    1 => tile.rows::<S, 1>(simd, a, row, out),
-                    2 => tile.rows::<S, 2>(simd, a, row, out),
-                    3 => tile.rows::<S, 3>(simd, a, row, out),
-                    4 => tile.rows::<S, 4>(simd, a, row, out),
-                    5 => tile.rows::<S, 5>(simd, a, row, out),
-                    6 => tile.rows::<S, 6>(simd, a, row, out),
-                    _ => tile.rows::<S, 7>(simd, a, row, out),
+            }
+            for top in (0..m).step_by(HEIGHT) {
+                let bottom = m.min(top + HEIGHT);
+                for left in (0..n).step_by(width) {
+                    let columns = width.min(n - left);
+                    let (panel, stride) = match direct(columns) {
+                        true => (&b.data[from * b.row + left..], b.row),
+                        false => (&scratch[left * depth..][..depth * width], width),
+                    };
+                    Tile { panel, stride, from, depth, left, columns, n }.block::<S, ROWS>(simd, a, top..bottom, out);
                 }
             }
         }
@@ -87,12 +88,11 @@ impl Product<'_> {
 
 /// Copy a panel of b so that its rows lie together, `width` wide, zero past the last column.
 #[inline(always)]
-fn pack(b: Matrix<'_>, from: usize, depth: usize, left: usize, columns: usize, width: usize, scratch: &mut Vec<f32>) {
-    scratch.clear();
-    scratch.resize(depth * width, 0.0);
+fn pack(b: Matrix<'_>, from: usize, left: usize, columns: usize, width: usize, packed: &mut [f32]) {
+    let depth = packed.len() / width;
     let data = &b.data[from * b.row + left * b.column..];
     if b.column == 1 {
-        for (l, to) in scratch.chunks_exact_mut(width).enumerate() {
+        for (l, to) in packed.chunks_exact_mut(width).enumerate() {
             to[..columns].copy_from_slice(&data[l * b.row..][..columns]);
         }
         return;
@@ -100,13 +100,13 @@ fn pack(b: Matrix<'_>, from: usize, depth: usize, left: usize, columns: usize, w
     let whole = if b.row == 1 { columns - columns % GROUP } else { 0 };
     for j in (0..whole).step_by(GROUP) {
         let group: [&[f32]; GROUP] = std::array::from_fn(|i| &data[(j + i) * b.column..][..depth]);
-        for (l, to) in scratch.chunks_exact_mut(width).enumerate() {
+        for (l, to) in packed.chunks_exact_mut(width).enumerate() {
             let to: &mut [f32; GROUP] = to[j..].first_chunk_mut().expect("a group lies inside the width");
             *to = std::array::from_fn(|i| group[i][l]);
         }
     }
     for j in whole..columns {
-        for (l, to) in scratch[j..].iter_mut().step_by(width).enumerate() {
+        for (l, to) in packed[j..].iter_mut().step_by(width).enumerate() {
             *to = data[j * b.column + l * b.row];
         }
     }
@@ -125,6 +125,26 @@ struct Tile<'p> {
 }
 
 impl Tile<'_> {
+    /// All rows of a block.
+    #[inline(always)]
+    fn block<S: Simd, const ROWS: usize>(self, simd: S, a: Matrix<'_>, rows: Range<usize>, out: &mut [f32]) {
+        let mut row = rows.start;
+        while row + ROWS <= rows.end {
+            self.rows::<S, ROWS>(simd, a, row, out);
+            row += ROWS;
+        }
+        match rows.end - row {
+            0 => {}
+            1 => self.rows::<S, 1>(simd, a, row, out),
+            2 => self.rows::<S, 2>(simd, a, row, out),
+            3 => self.rows::<S, 3>(simd, a, row, out),
+            4 => self.rows::<S, 4>(simd, a, row, out),
+            5 => self.rows::<S, 5>(simd, a, row, out),
+            6 => self.rows::<S, 6>(simd, a, row, out),
+            _ => self.rows::<S, 7>(simd, a, row, out),
+        }
+    }
+
     /// Add one element of each row times one row of the panel.
     #[inline(always)]
     fn step<S: Simd, const ROWS: usize>(
