@@ -170,12 +170,12 @@ fn worst(graph: &Graph, states: &[Option<Tensor>], limit: impl Fn(usize, usize) 
                 continue;
             }
             let limit = limit(element / inner / shape[1], element / inner % shape[1]);
-            for row in 0..ROWS {
-                let leak = |bound| Leak { node, element, forbidden: Forbidden { row, limit: limit[row], bound } };
-                if e.certain[row] > limit[row] {
+            for (row, &limit) in limit.iter().enumerate() {
+                let leak = |bound| Leak { node, element, forbidden: Forbidden { row, limit, bound } };
+                if e.certain[row] > limit {
                     return Some(leak(Bound::Certain));
                 }
-                if e.latest[row] > limit[row] && possible.is_none() {
+                if e.latest[row] > limit && possible.is_none() {
                     possible = Some(leak(Bound::Latest));
                 }
             }
