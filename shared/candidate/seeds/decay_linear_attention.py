@@ -44,8 +44,9 @@ def linear_attention(q, k, v, log_decay):
 
 
 class Mixer(nn.Module):
-    def __init__(self, d_model: int, num_heads: int = 4):
+    def __init__(self, d_model: int):
         super().__init__()
+        num_heads = 4
         self.num_heads = num_heads
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=False)
         self.register_buffer("linear_log_decay", torch.log(1 - 2.0 ** (-5 - torch.arange(num_heads))))

@@ -63,8 +63,9 @@ def delta_rule(q, k, v, beta):
 
 
 class Mixer(nn.Module):
-    def __init__(self, d_model: int, num_heads: int = 4):
+    def __init__(self, d_model: int):
         super().__init__()
+        num_heads = 4
         self.num_heads = num_heads
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=False)
         self.short_filter = nn.Parameter(torch.randn(3 * d_model, 1, 4) * 4**-0.5)

@@ -17,8 +17,9 @@ def attention(q, k, v):
 
 
 class Mixer(nn.Module):
-    def __init__(self, d_model: int, num_heads: int = 4):
+    def __init__(self, d_model: int):
         super().__init__()
+        num_heads = 4
         self.num_heads = num_heads
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=False)
         self.out = nn.Linear(d_model, d_model, bias=False)

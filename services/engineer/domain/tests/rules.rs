@@ -3,6 +3,7 @@
 
 mod patch;
 
+use move37_candidate::language::{Dims, Options, trace};
 use move37_core::testing::{Given, given};
 use move37_core::{ExperimentId, Hash, Rejection as _};
 use move37_engineer_domain::render::{self, Base, render};
@@ -443,5 +444,17 @@ proptest! {
         let width = text.lines().map(str::len).max();
         prop_assert!(width < Some(119), "{:?}", width);
         prop_assert_eq!(render::program_of(&genome).is_some(), text.contains("Mine(d_model)"));
+    }
+
+    /// What the grammar can say, the tracer understands, and the number of heads is the design's own.
+    #[test]
+    fn every_text_is_traced(genome in genomes()) {
+        let dims = Dims { batch: 2, time: 40, d_model: 32, num_heads: 3, args: Default::default() };
+        let source = text(&genome);
+        let traced = trace(&source, &dims, &Options::default());
+        prop_assert!(traced.is_ok(), "{:?}\n{}", traced.err(), source);
+        let traced = traced.unwrap();
+        prop_assert!(traced.hidden_state.is_empty() && traced.notes.is_empty(), "{:?}", traced.notes);
+        prop_assert_eq!(traced.class, "Mixer");
     }
 }

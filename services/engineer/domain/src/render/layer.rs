@@ -6,17 +6,21 @@ use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 pub fn class(genome: &Genome, program: Option<&str>, docstring: &str) -> String {
     let indented = |lines: Vec<String>| lines.iter().map(|line| format!("        {line}\n")).collect::<String>();
     format!(
-        "\nclass Mixer(nn.Module):\n{docstring}    def __init__(self, d_model: int, num_heads: int = {}):\n{}\n    \
+        "\nclass Mixer(nn.Module):\n{docstring}    def __init__(self, d_model: int):\n{}\n    \
          def heads(self, x):\n        return rearrange(x, \"b t (h d) -> b h t d\", h=self.num_heads)\n\n    \
          def forward(self, x):\n{}",
-        genome.heads,
         indented(init(genome, program)),
         indented(forward(genome)),
     )
 }
 
 fn init(genome: &Genome, program: Option<&str>) -> Vec<String> {
-    let mut lines = vec!["super().__init__()".to_owned(), "self.num_heads = num_heads".to_owned()];
+    // Heads belong to the design. As a constructor argument they would be set by the model around the layer.
+    let mut lines = vec![
+        "super().__init__()".to_owned(),
+        format!("num_heads = {}", genome.heads),
+        "self.num_heads = num_heads".to_owned(),
+    ];
     let channels = if genome.uses_keys() { "3 * d_model" } else { "d_model" };
     if genome.uses_keys() {
         lines.push("self.qkv = nn.Linear(d_model, 3 * d_model, bias=False)".to_owned());
