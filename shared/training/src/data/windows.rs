@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn spread_windows_cover_the_part_evenly() {
-        let windows = Windows::new(&[100..1100], 100, Part::Validation).unwrap();
+        let windows = Windows::new(std::slice::from_ref(&(100..1100)), 100, Part::Validation).unwrap();
         let starts: Vec<_> = windows.spread(9).iter().map(|w| w.start).collect();
         assert_eq!(starts, [100, 200, 300, 400, 500, 600, 700, 800, 900].map(|s| s + (s - 100) / 900));
         assert!(windows.spread(0).is_empty());

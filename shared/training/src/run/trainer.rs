@@ -55,7 +55,7 @@ impl Trainer {
         Self::around(&candidate, job, task)
     }
 
-    pub(super) fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
+    pub(crate) fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
         let (rows, length) = (job.training.batch, task.length());
         let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length)?;
         let measures = measured(&mut network)?;
@@ -92,7 +92,8 @@ impl Trainer {
         let outputs = self.program.run(&self.params, &inputs)?;
         let loss = outputs[0].to_scalar::<f32>().map_err(move37_tensor::Error::from)?;
         let limit = EXPLOSION * (self.task.vocabulary() as f64).ln();
-        if !(f64::from(loss) < limit) {
+        let sane = f64::from(loss) < limit;
+        if !sane {
             return Err(self.diverged(step, format!("the loss is {loss}"), &inputs));
         }
         let gradients: Vec<_> = self.slots.iter().map(|slot| slot.map(|i| outputs[i].clone())).collect();

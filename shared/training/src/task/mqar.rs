@@ -81,8 +81,8 @@ impl Mqar {
             batch.weights[start + query] = 1.0;
             taken[query] = true;
         }
-        for position in context..self.length {
-            if !taken[position] {
+        for (position, taken) in taken.into_iter().enumerate().skip(context) {
+            if !taken {
                 batch.tokens[start + position] = number(stream.below(self.vocabulary));
             }
         }

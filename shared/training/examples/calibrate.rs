@@ -1,0 +1,131 @@
+//! Train programs on the tasks of the laptop profile and print their values: how the profile's sizes were chosen.
+//!
+//! `cargo run -p move37-training --example calibrate -- seeds=3 data=.move37/data shared/candidate/seeds/*.py`
+//!
+//! `task=bytes` or `task=recall` leaves out the other; every number of the profile can be set by its name.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use move37_training::data::shakespeare;
+use move37_training::profile::{LAPTOP, Profile};
+use move37_training::run::{Cancel, JobSpec, Observer, run};
+use move37_training::task::TaskSpec;
+
+struct Settings {
+    profile: Profile,
+    seeds: u64,
+    data: String,
+    task: String,
+    every: u32,
+    programs: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    let settings = settings()?;
+    let tasks = tasks(&settings)?;
+    println!("{:?}", settings.profile);
+    for path in &settings.programs {
+        let source = std::fs::read_to_string(path).with_context(|| path.clone())?;
+        for (name, task) in &tasks {
+            measure(&settings, path, &source, name, task)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(settings: &Settings, path: &str, source: &str, name: &str, task: &TaskSpec) -> Result<()> {
+    let mut values = Vec::new();
+    for seed in 1..=settings.seeds {
+        let Profile { dims, training, .. } = settings.profile;
+        let job = JobSpec { source: source.to_owned(), dims, task: task.clone(), training, seed, threads: 1 };
+        let mut log = Log { every: settings.every };
+        match run(&job, Path::new(&settings.data), &mut log, &Cancel::default()) {
+            Ok(outcome) => {
+                println!(
+                    "{path} {name} seed {seed}: value {:.4}, loss {:.4}, {} parameters, {:.1} s, {:.1} GFLOP/s",
+                    outcome.value,
+                    outcome.validation_loss,
+                    outcome.parameters,
+                    outcome.seconds,
+                    outcome.flops / outcome.seconds / 1e9
+                );
+                values.push(outcome.value);
+            }
+            Err(error) => println!("{path} {name} seed {seed}: failed to {error}"),
+        }
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    println!("{path} {name}: mean {mean:.4}, standard deviation {deviation:.4}, {n} seeds");
+    Ok(())
+}
+
+struct Log {
+    every: u32,
+}
+
+impl Observer for Log {
+    fn step(&mut self, step: u32, loss: f32, elapsed: Duration) {
+        if self.every > 0 && step.is_multiple_of(self.every) {
+            println!("  step {step}: loss {loss:.4} after {:.1} s", elapsed.as_secs_f64());
+        }
+    }
+}
+
+fn tasks(settings: &Settings) -> Result<Vec<(&'static str, TaskSpec)>> {
+    let p = settings.profile;
+    let mut tasks = Vec::new();
+    if settings.task != "recall" {
+        let corpus = shakespeare(Path::new(&settings.data))?.hash();
+        tasks.push(("bytes", TaskSpec::Bytes { corpus, length: p.bytes_length }));
+    }
+    if settings.task != "bytes" {
+        let (vocabulary, length, pairs) = (p.recall_vocabulary, p.recall_length, p.recall_pairs);
+        tasks.push(("recall", TaskSpec::Mqar { vocabulary, length, pairs }));
+    }
+    Ok(tasks)
+}
+
+fn settings() -> Result<Settings> {
+    let mut s = Settings {
+        profile: LAPTOP,
+        seeds: 1,
+        data: ".move37/data".to_owned(),
+        task: "all".to_owned(),
+        every: 0,
+        programs: Vec::new(),
+    };
+    for argument in std::env::args().skip(1) {
+        let Some((name, value)) = argument.split_once('=') else {
+            s.programs.push(argument);
+            continue;
+        };
+        let p = &mut s.profile;
+        match name {
+            "seeds" => s.seeds = value.parse()?,
+            "data" => s.data = value.to_owned(),
+            "task" => s.task = value.to_owned(),
+            "every" => s.every = value.parse()?,
+            "d_model" => p.dims.d_model = value.parse()?,
+            "layers" => p.dims.layers = value.parse()?,
+            "heads" => p.dims.heads = value.parse()?,
+            "swiglu" => p.dims.swiglu = value.parse()?,
+            "steps" => p.training.steps = value.parse()?,
+            "batch" => p.training.batch = value.parse()?,
+            "learning_rate" => p.training.learning_rate = value.parse()?,
+            "warmup" => p.training.warmup = value.parse()?,
+            "weight_decay" => p.training.weight_decay = value.parse()?,
+            "clip" => p.training.clip = value.parse()?,
+            "validation" => p.training.validation = value.parse()?,
+            "bytes_length" => p.bytes_length = value.parse()?,
+            "recall_vocabulary" => p.recall_vocabulary = value.parse()?,
+            "recall_length" => p.recall_length = value.parse()?,
+            "recall_pairs" => p.recall_pairs = value.parse()?,
+            _ => bail!("there is no setting {name}"),
+        }
+    }
+    Ok(s)
+}
