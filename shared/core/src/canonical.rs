@@ -1,5 +1,7 @@
 //! One text for one value: the JSON that state hashes and decision hashes are made of.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,8 +12,20 @@ use crate::Hash;
 /// # Errors
 /// The value has no JSON form (a map whose keys are no strings).
 pub fn canonical_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    // serde_json's map is ordered by key, so going through `Value` sorts every object.
-    serde_json::to_value(value).map(|v: Value| v.to_string())
+    serde_json::to_value(value).map(|value| sorted(value).to_string())
+}
+
+/// Every object's members in the order of their keys, whatever order serde_json's map keeps: that is a feature which
+/// any crate of a build may switch on.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<String, Value> = members.into_iter().collect();
+            Value::Object(members.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
 }
 
 /// Digest of [`canonical_json`].
@@ -21,3 +35,6 @@ pub fn canonical_json(value: &impl Serialize) -> Result<String, serde_json::Erro
 pub fn canonical_hash(value: &impl Serialize) -> Result<Hash, serde_json::Error> {
     canonical_json(value).map(|text| Hash::of(text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

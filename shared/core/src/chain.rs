@@ -44,7 +44,7 @@ impl Head {
 }
 
 /// What a reader makes of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is the fact of its place.
     Won,
@@ -154,3 +154,6 @@ impl Chain {
         self.winner(place) == Some(hash) || self.losers.get(&place).is_some_and(|seen| seen.contains(&hash))
     }
 }
+
+#[cfg(test)]
+mod tests;

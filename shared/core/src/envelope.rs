@@ -200,3 +200,6 @@ fn parsed<T: FromStr<Err: fmt::Display> + fmt::Display>(name: &'static str, valu
         false => Err(bad(format!("its canonical text is {parsed}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,3 +80,6 @@ impl<D: Decider + Clone + Serialize> Fold<D> {
         canonical_hash(&self.state).expect("states are made of structs, lists and string-keyed maps")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,3 +142,6 @@ impl From<EventId> for String {
         id.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

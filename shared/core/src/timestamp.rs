@@ -63,3 +63,6 @@ impl From<Timestamp> for String {
         time.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;
