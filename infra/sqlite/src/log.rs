@@ -43,7 +43,7 @@ impl SqliteLog {
         let path = path.as_ref();
         let writing = file::open(path, Mode::Append)?;
         let looking = connect(path, Mode::Append)?;
-        Self::on_file(path, looking, Some(writing))
+        Self::on_file(path, looking, Some(Arc::new(Mutex::new(writing))))
     }
 
     /// Open a file for reading, while others may append.
@@ -71,11 +71,11 @@ impl SqliteLog {
         Ok(SqliteLog { name, path: None, connection, writer, bell, watch: Arc::new(Watch::nothing()) })
     }
 
-    fn on_file(path: &Path, looking: Connection, writing: Option<Connection>) -> Result<SqliteLog, Error> {
+    fn on_file(path: &Path, looking: Connection, writing: Option<Shared>) -> Result<SqliteLog, Error> {
         let name = path.display().to_string();
         let bell = Bell::new();
         let watch = Arc::new(Watch::file(path, bell.clone())?);
-        let start = |connection| Writer::start(name.clone(), Arc::new(Mutex::new(connection)), bell.clone());
+        let start = |connection| Writer::start(name.clone(), connection, bell.clone());
         let writer = writing.map(start).map(Arc::new);
         let connection = Arc::new(Mutex::new(looking));
         Ok(SqliteLog { name, path: Some(path.to_owned()), connection, writer, bell, watch })
@@ -132,3 +132,6 @@ impl Ownership for SoleOwner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! Several processes on one file: this test binary starts itself.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use move37_core::Head;
+use move37_core::{Head, Verdict};
 use move37_eventlog::conformance::record;
-use move37_eventlog::{EventLog, Position};
+use move37_eventlog::{EventLog, History, Judge, Position};
 use move37_events::Topic;
 use move37_sqlite::{LockError, SqliteLog, StateLock};
 
@@ -79,4 +80,53 @@ fn the_lock_holds_against_other_processes() {
     assert!(refused());
     drop(held);
     assert!(!refused());
+}
+
+const KILLED: &str = "MOVE37_TEST_APPEND_UNTIL_KILLED";
+
+/// The other process: appends and says so, until it is killed.
+#[tokio::test]
+async fn as_a_process_to_be_killed() {
+    let Ok(path) = std::env::var(KILLED) else { return };
+    let log = SqliteLog::open(path).unwrap();
+    let mut head = Head::default();
+    loop {
+        let next = record(TOPIC, "shared", head, b"{}");
+        head = Head::after(&next);
+        let position = log.append(TOPIC, &next).await.unwrap();
+        eprintln!("acknowledged {}", position.offset);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.sqlite");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sqlite::processes::as_a_process_to_be_killed", "--nocapture"])
+        .env(KILLED, &path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let acknowledged = lines.map(Result::unwrap).find_map(|line| {
+        let offset: u64 = line.strip_prefix("acknowledged ")?.parse().ok()?;
+        (offset >= 50).then_some(offset)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = SqliteLog::open(&path).unwrap();
+    let mut judge = Judge::default();
+    let mut history = History::of_topics(&log, [TOPIC]).await.unwrap();
+    let mut offsets = Vec::new();
+    while let Some(batch) = history.next().await.unwrap() {
+        for stored in batch {
+            let judged = judge.judge(stored).unwrap();
+            assert_eq!(judged.verdict, Verdict::Won);
+            offsets.push(judged.position.offset);
+        }
+    }
+    assert!(offsets.len() as u64 > acknowledged.unwrap());
+    assert!(offsets.iter().copied().eq(0..offsets.len() as u64));
 }
