@@ -7,10 +7,12 @@
 mod constant;
 pub mod eval;
 mod graph;
+mod hash;
 mod op;
 mod shape;
 
 pub use constant::Constants;
 pub use graph::{Graph, InputSpec, Node, NodeId, Param, ParamKind};
+pub use hash::{Digest, canonical_hash};
 pub use op::{Axis, Binary, Compare, DType, Distribution, Op, Real, Reduction, Span, Unary};
 pub use shape::{Error, broadcast, infer};

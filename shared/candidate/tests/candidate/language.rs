@@ -20,7 +20,6 @@ pub fn run(init: &str, forward: &str) -> Result<Traced, Vec<Finding>> {
     trace(&layer(init, forward), &dims(2, 8), &Options::default())
 }
 
-#[expect(dead_code, reason = "used by tests that follow")]
 pub fn ok(init: &str, forward: &str) -> Traced {
     run(init, forward)
         .unwrap_or_else(|f| panic!("{forward}\n{}", f.iter().map(|f| f.to_string() + "\n").collect::<String>()))

@@ -1,5 +1,6 @@
 //! The candidate language and its gate, by example.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod gate;
 mod language;
 mod seeds;
