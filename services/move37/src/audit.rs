@@ -1,16 +1,17 @@
 //! A campaign's history folded again, and held against what every history must satisfy. Pure: a [`Book`] in, an
 //! [`Audit`] out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use move37_analyst_domain::Analyst;
-use move37_core::{CampaignId, Checkpoint, Decider, EventId, Fold, Hash, canonical_json};
+use move37_core::{CampaignId, Checkpoint, Decider, Fold, Hash, canonical_json};
 use move37_engineer_domain::Engineer;
 use move37_events::decisions::Decisions;
 use move37_events::{DecodeError, FactSet, Role};
 use move37_memory_domain::Memory;
 use move37_researcher_domain::Researcher;
+use move37_testkit::Invariants;
 use move37_trainer_domain::Trainer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,15 +54,21 @@ pub fn replay(book: &Book, campaign: &CampaignId) -> Audit {
     Audit { facts: entries.len() as u64, state_hashes, decisions: decisions.hash(), faults }
 }
 
-/// Replay, and hold the log against the laws: no record that contradicts its chain, every fact caused by one that is
-/// there, no circle of causes, every invariant.
+/// Replay, and hold the whole log against what every log must satisfy: no record that is malformed or contradicts its
+/// chain, and every named invariant.
 pub fn verify(book: &Book, campaign: &CampaignId) -> Audit {
     let mut audit = replay(book, campaign);
     let flaws = book.flaws().iter().map(|flaw| {
         let at = flaw.position;
         format!("{}/{}@{}: {}", at.topic, at.partition, at.offset, flaw.why)
     });
-    let mut faults: Vec<String> = flaws.chain(causes(book)).collect();
+    let mut invariants = Invariants::default();
+    for entry in book.entries() {
+        invariants.offer(entry.position.topic, entry.position.partition, &entry.record);
+    }
+    let violations = invariants.finish();
+    let violations = violations.iter().map(|found| format!("{}: {} ({})", found.event, found.sentence, found.id));
+    let mut faults: Vec<String> = flaws.chain(violations).collect();
     faults.append(&mut audit.faults);
     audit.faults = faults;
     audit
@@ -105,45 +112,4 @@ fn snapshot<D: Serialize>(checkpoint: &Checkpoint<D>) -> Result<String, String> 
 
 fn restore<D: DeserializeOwned>(snapshot: &str) -> Result<Checkpoint<D>, String> {
     serde_json::from_str(snapshot).map_err(|error| format!("a state cannot be read back: {error}"))
-}
-
-/// Facts whose causes are missing or turn in a circle.
-fn causes(book: &Book) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut grounded: HashSet<&EventId> = HashSet::new();
-    for entry in book.entries() {
-        let mut way = Vec::new();
-        let mut at = entry;
-        loop {
-            if grounded.contains(at.id()) {
-                break;
-            }
-            if way.contains(&at.id()) {
-                faults.push(format!("{}: its causes turn in a circle", entry.id()));
-                break;
-            }
-            way.push(at.id());
-            match &at.record.envelope.cause {
-                None if may_begin(at) => break,
-                None => {
-                    faults.push(format!("{}: it has no cause, which only operators and workers may lack", at.id()));
-                    break;
-                }
-                Some(cause) => match book.get(cause) {
-                    Some(next) => at = next,
-                    None => {
-                        faults.push(format!("{}: its cause {cause} is not in the log", at.id()));
-                        break;
-                    }
-                },
-            }
-        }
-        grounded.extend(way);
-    }
-    faults
-}
-
-fn may_begin(entry: &Entry) -> bool {
-    let source = &entry.id().source;
-    *source == Role::Operator.source() || *source == Role::Worker.source()
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{campaign, config, doctor, explain, replay, run, tail, train};
+use crate::command::{campaign, check, config, doctor, explain, replay, run, tail, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -22,6 +22,7 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Check(check::Arguments),
     Train(train::Arguments),
     Replay(replay::Arguments),
     Explain(explain::Arguments),
@@ -52,6 +53,7 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Command::Run(arguments) => arguments.json,
+            Command::Check(arguments) => arguments.json,
             Command::Train(arguments) => arguments.json,
             Command::Replay(arguments) => arguments.json,
             Command::Explain(arguments) => arguments.json,
@@ -65,6 +67,7 @@ impl Command {
     fn run(&self) -> Result<Answer, Failure> {
         match self {
             Command::Run(arguments) => block_on(run::run(arguments)),
+            Command::Check(arguments) => check::run(arguments),
             Command::Train(arguments) => train::run(arguments),
             Command::Replay(arguments) => block_on(replay::run(arguments)),
             Command::Explain(arguments) => block_on(explain::run(arguments)),

@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and what it does with them.
 
 pub mod campaign;
+pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod explain;

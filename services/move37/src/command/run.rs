@@ -8,12 +8,13 @@ use std::time::Duration;
 use move37_eventlog::EventLog;
 use move37_runtime::SystemClock;
 use move37_sqlite::StateLock;
+use move37_trainer::worker::Candle;
 use serde_json::json;
 
 use self::opening::Opening;
 use super::campaign::summary;
 use crate::config::Wish;
-use crate::engine::Services;
+use crate::engine::{Services, share_cores};
 use crate::failure::{Answer, Failure};
 use crate::journal::{Live, StateDir, read_all};
 use crate::output;
@@ -59,9 +60,11 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         live.next().await?.iter().for_each(|entry| view.take(entry));
     }
     let mut reporter = reporter(arguments.json, &view);
-    let mut services = Services::start(log.clone(), Arc::new(SystemClock), arguments.state.data())?;
+    let (slots, threads) = share_cores(view.config.as_ref().map_or(1, |config| config.lanes));
+    let backend = Candle { data: arguments.state.data(), threads: threads as usize };
+    let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, (slots, threads))?;
     let ending = follow(&mut live, &mut view, &mut *reporter, &mut services).await;
-    services.drain().await;
+    services.drain("the run ended").await;
     reporter.end();
     conclude(arguments, &view, ending)
 }

@@ -3,7 +3,7 @@
 mod crash;
 mod services;
 
-pub use services::Services;
+pub use services::{Services, share_cores};
 
 /// Cores that this process may use.
 pub fn processors() -> usize {

@@ -20,3 +20,6 @@ pub use figures::{count, duration, flops, number, one_line};
 pub use headline::headline;
 pub use report::{lane_line, report};
 pub use story::story_line;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Views of a small history written by hand.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::HashMap;
+
+use move37_core::{CampaignId, EventId, ExperimentId, Key};
+use move37_eventlog::Stored;
+use move37_events::facts::{
+    AnalystFact, Basis, CampaignClosed, CloseReason, Ending, EngineerFact, ExperimentRecorded, HypothesisWithdrawn,
+    MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, Spend, Stage as TrainingStage,
+    TrainerFact, TrainingScheduled,
+};
+use move37_testkit::{Scribe, sample};
+
+use super::*;
+use crate::view::experiment::Stage;
+
+/// A campaign `c` that is being written.
+struct History {
+    scribe: Scribe,
+    key: Key,
+    last: Option<EventId>,
+}
+
+impl History {
+    fn started() -> History {
+        let mut history = History { scribe: Scribe::default(), key: "c".parse().unwrap(), last: None };
+        history.then(sample::started(sample::campaign()));
+        history
+    }
+
+    /// Add a fact, caused by the one before.
+    fn then(&mut self, fact: impl Into<move37_events::Fact>) -> EventId {
+        let cause = self.last.clone();
+        let id = self.scribe.write(&self.key, cause.as_ref(), fact);
+        self.last = Some(id.clone());
+        id
+    }
+
+    fn seed(&mut self, experiment: u32) {
+        let basis = Basis::Seed { index: experiment - 1, baseline: experiment == 1 };
+        let (lane, left) = (1, sample::left());
+        let experiment = ExperimentId(experiment);
+        self.then(MemoryFact::from(ParentSampled { experiment, lane, basis, allowance: None, left }));
+    }
+
+    fn evolve(&mut self, experiment: u32, lane: u32) {
+        self.then(MemoryFact::from(sample::evolving(experiment, lane, sample::standing(1, 0.5))));
+    }
+
+    fn record(&mut self, experiment: u32, ending: Ending) {
+        let (experiment, spend, left) = (ExperimentId(experiment), Spend { flops: 1e9, seconds: 2.0 }, sample::left());
+        self.then(MemoryFact::from(ExperimentRecorded { experiment, lane: 1, brief: None, ending, spend, left }));
+    }
+
+    fn stored(&self) -> Vec<Stored> {
+        let mut offsets: HashMap<_, u64> = HashMap::new();
+        let stored = |(topic, record): &(move37_events::Topic, move37_core::Recorded)| {
+            let key = &record.envelope.id.key;
+            let partition = topic.partition(key);
+            let offset = offsets.entry((*topic, partition)).or_default();
+            *offset += 1;
+            Stored {
+                topic: *topic,
+                partition,
+                offset: *offset - 1,
+                key: key.to_string(),
+                headers: record.envelope.headers(),
+                body: record.body.clone(),
+            }
+        };
+        self.scribe.records().iter().map(stored).collect()
+    }
+
+    fn book(&self) -> Book {
+        let mut book = Book::default();
+        self.stored().into_iter().for_each(|stored| drop(book.add(stored)));
+        book
+    }
+
+    fn view(&self) -> CampaignView {
+        let mut view = CampaignView::new("c".parse().unwrap());
+        self.book().entries().iter().for_each(|entry| view.take(entry));
+        view
+    }
+}
+
+fn ranked(experiment: u32, fitness: f64) -> Ending {
+    Ending::Ranked { standing: Box::new(sample::standing(experiment, fitness)), parent: true }
+}
+
+#[test]
+fn seed_programs_and_failures_are_no_experiments_done() {
+    let mut history = History::started();
+    history.seed(1);
+    history.record(1, ranked(1, 0.5));
+    history.evolve(2, 1);
+    history.record(2, ranked(2, 0.6));
+    history.evolve(3, 1);
+    history.record(3, Ending::Withdrawn { why: "nothing new".to_owned() });
+    let view = history.view();
+    assert_eq!(view.done(), 1);
+    assert_eq!(view.failures(), [(3, "nothing new")]);
+    assert_eq!(view.spend().flops, 3e9);
+    // Two seed programs and three experiments are planned; one of each is done.
+    assert_eq!(view.work(), (2.0, 5.0));
+}
+
+#[test]
+fn the_leaderboard_has_the_fittest_first_and_the_earlier_of_equals() {
+    let mut history = History::started();
+    for (experiment, fitness) in [(1, 0.5), (2, 0.7), (3, 0.5)] {
+        history.seed(experiment);
+        history.record(experiment, ranked(experiment, fitness));
+    }
+    let view = history.view();
+    let order: Vec<u32> = view.leaderboard().iter().map(|standing| standing.experiment.0).collect();
+    assert_eq!(order, [2, 1, 3]);
+}
+
+#[test]
+fn a_view_does_not_depend_on_the_order_of_topics() {
+    let mut history = History::started();
+    history.evolve(1, 1);
+    history.then(EngineerFact::from(sample::admitted(1, false)));
+    history.then(TrainerFact::from(sample::trained(1, sample::brief("x", None), &[("mqar", 0.4)])));
+    history.then(AnalystFact::from(sample::insight(1, sample::brief("x", None), Some(0.6))));
+    let mut stored = history.stored();
+    stored.sort_by_key(|record| (std::cmp::Reverse(record.topic), record.offset));
+    let mut view = CampaignView::new("c".parse().unwrap());
+    let mut book = Book::default();
+    stored.into_iter().filter_map(|record| book.add(record)).for_each(|entry| view.take(&entry));
+    assert_eq!(report(&view), report(&history.view()));
+    assert_eq!(view.experiments[&1].stage(), Stage::Recording);
+}
+
+#[test]
+fn a_lane_shows_its_open_experiment_and_the_run_at_work() {
+    let mut history = History::started();
+    history.evolve(1, 1);
+    history.then(EngineerFact::from(sample::admitted(1, false)));
+    let runs: Vec<RunId> =
+        ["bytes", "mqar"].map(|task| RunId::new(ExperimentId(1), TrainingStage::Explore, task, 0)).to_vec();
+    let admitted = sample::admitted(1, false);
+    history.then(TrainerFact::from(TrainingScheduled {
+        experiment: ExperimentId(1),
+        stage: TrainingStage::Explore,
+        brief: admitted.brief,
+        genome: None,
+        source: admitted.source,
+        program: admitted.program,
+        baseline: false,
+        parent: true,
+        parameters: 5000,
+        flops: 1e6,
+        runs: runs.clone(),
+    }));
+    history.then(RunFact::from(MetricsRecorded {
+        campaign: "c".parse().unwrap(),
+        run: runs[0].clone(),
+        attempt: 1,
+        step: 10,
+        steps: 20,
+        points: vec![move37_events::facts::CurvePoint { step: 10, loss: 2.5 }],
+        spend: Spend::default(),
+    }));
+    let view = history.view();
+    let [(1, Some((1, experiment)))] = view.lanes()[..] else { panic!("{:?}", view.lanes()) };
+    assert_eq!(experiment.trained_share(), 0.25);
+    let line = lane_line(1, Some((1, experiment)));
+    assert!(line.contains("1-explore-bytes-0 step 10/20  loss 2.50"), "{line}");
+}
+
+#[test]
+fn a_closed_campaign_is_over() {
+    let mut history = History::started();
+    assert_eq!(history.view().phase(), Phase::Running);
+    history.then(MemoryFact::from(CampaignClosed {
+        reason: CloseReason::Finished,
+        experiments: 3,
+        best: None,
+        spend: Spend::default(),
+    }));
+    assert!(history.view().phase().is_over());
+}
+
+#[test]
+fn a_fact_leads_back_to_the_start_with_its_evidence() {
+    let mut history = History::started();
+    history.seed(1);
+    history.then(TrainerFact::from(sample::trained(1, sample::brief("x", None), &[("mqar", 0.4)])));
+    let mut insight = sample::insight(1, sample::brief("x", None), None);
+    insight.evidence = vec!["c/trainer/1".parse().unwrap()];
+    let last = history.then(AnalystFact::from(insight));
+    let steps = causes::back_from(&history.book(), &last).unwrap();
+    let way: Vec<String> = steps.iter().map(|step| step.entry.id().to_string()).collect();
+    assert_eq!(way, ["c/analyst/1", "c/trainer/1", "c/memory/1", "c/operator/1"]);
+    assert_eq!(steps[0].evidence[0].id().to_string(), "c/trainer/1");
+}
+
+#[test]
+fn a_missing_cause_is_an_error_that_names_both() {
+    let mut history = History::started();
+    history.last = Some("c/trainer/9".parse().unwrap());
+    history.seed(1);
+    let error = causes::back_from(&history.book(), &"c/memory/1".parse().unwrap()).unwrap_err();
+    let (fact, cause) = ("c/memory/1".parse().unwrap(), "c/trainer/9".parse().unwrap());
+    assert_eq!(error, causes::Error::Missing { fact, cause });
+}
+
+#[test]
+fn a_record_that_contradicts_its_chain_is_a_flaw_and_no_fact() {
+    let mut history = History::started();
+    history.seed(1);
+    history.seed(2);
+    let mut book = Book::default();
+    // The first of memory's two facts is left out.
+    let stored = history.stored().into_iter().enumerate().filter(|(place, _)| *place != 1);
+    stored.for_each(|(_, record)| drop(book.add(record)));
+    assert_eq!(book.entries().len(), 1);
+    assert!(book.flaws()[0].why.contains("c/memory/2"), "{}", book.flaws()[0].why);
+}
+
+#[test]
+fn a_record_that_lost_its_place_is_counted_and_dropped() {
+    let history = History::started();
+    let mut book = history.book();
+    assert!(book.add(history.stored().remove(0)).is_none());
+    assert_eq!((book.lost(), book.entries().len(), book.flaws().len()), (1, 1, 0));
+}
+
+#[test]
+fn facts_of_another_campaign_are_not_taken_in() {
+    let mut history = History::started();
+    history.key = "d".parse().unwrap();
+    history.then(ResearcherFact::from(HypothesisWithdrawn {
+        experiment: ExperimentId(1),
+        why: "none".to_owned(),
+        duplicate_of: None,
+    }));
+    assert_eq!(history.view().facts, 1);
+    let campaigns: Vec<CampaignId> = history.book().campaigns();
+    assert_eq!(campaigns, ["c".parse().unwrap()]);
+}
