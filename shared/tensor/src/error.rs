@@ -100,3 +100,16 @@ pub enum Error {
     #[error("use a tensor: {0}")]
     Candle(#[from] candle_core::Error),
 }
+
+impl Error {
+    /// Line of the candidate's text that is to blame, where one is.
+    pub fn line(&self) -> Option<u32> {
+        match self {
+            Self::Graph { line, .. }
+            | Self::Index { line, .. }
+            | Self::DivisionByZero { line }
+            | Self::Random { line } => Some(*line).filter(|&line| line > 0),
+            _ => None,
+        }
+    }
+}

@@ -7,6 +7,7 @@
 pub mod autodiff;
 mod error;
 pub mod exec;
+pub mod gate;
 pub mod init;
 pub mod optim;
 pub mod probe;

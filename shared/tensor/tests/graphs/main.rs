@@ -3,6 +3,7 @@
 
 mod differences;
 mod forward;
+mod gate;
 
 mod gradients;
 mod learning;

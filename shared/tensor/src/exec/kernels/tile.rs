@@ -13,8 +13,6 @@ use super::matmul::{Matrix, Sizes};
 const DEPTH: usize = 256;
 /// Rows of a that all panels of b pass over while they stay in the second-level cache; a multiple of both tile heights.
 const HEIGHT: usize = 96;
-/// Vectors of columns of a tile.
-const VECTORS: usize = 2;
 /// Columns that are repacked together.
 const GROUP: usize = 8;
 /// Rows of a tile with 32 vector registers, and with 16.
@@ -28,6 +26,12 @@ pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, sizes: Sizes, out: &mut [f3
         return false;
     }
     Arch::new().dispatch(Product { a, b, sizes, out, scratch })
+}
+
+/// Columns of a tile: two vectors, one for narrow products.
+#[inline(always)]
+fn width<S: Simd>(wide: bool) -> usize {
+    if wide { 2 * S::F32_LANES } else { S::F32_LANES }
 }
 
 struct Product<'p> {
@@ -44,9 +48,11 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
         // Without vector registers there is no fused multiply-add either, and a general library does better.
-        match S::F32_LANES {
-            16 => self.run::<S, MANY_ROWS>(simd),
-            4 | 8 => self.run::<S, FEW_ROWS>(simd),
+        match (S::F32_LANES, self.sizes.n <= S::F32_LANES) {
+            (16, false) => self.run::<S, MANY_ROWS, true>(simd),
+            (16, true) => self.run::<S, MANY_ROWS, false>(simd),
+            (4 | 8, false) => self.run::<S, FEW_ROWS, true>(simd),
+            (4 | 8, true) => self.run::<S, FEW_ROWS, false>(simd),
             _ => return false,
         }
         true
@@ -55,9 +61,9 @@ impl WithSimd for Product<'_> {
 
 impl Product<'_> {
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize>(self, simd: S) {
+    fn run<S: Simd, const ROWS: usize, const WIDE: bool>(self, simd: S) {
         let Self { a, b, sizes: Sizes { m, n, k }, out, scratch } = self;
-        let width = VECTORS * S::F32_LANES;
+        let width = width::<S>(WIDE);
         for from in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - from);
             let direct = |columns: usize| b.column == 1 && columns == width && b.row >= width;
@@ -79,7 +85,12 @@ impl Product<'_> {
                         true => (&b.data[from * b.row + left..], b.row),
                         false => (&scratch[left * depth..][..depth * width], width),
                     };
-                    Tile { panel, stride, from, depth, left, columns, n }.block::<S, ROWS>(simd, a, top..bottom, out);
+                    Tile { panel, stride, from, depth, left, columns, n }.block::<S, ROWS, WIDE>(
+                        simd,
+                        a,
+                        top..bottom,
+                        out,
+                    );
                 }
             }
         }
@@ -127,59 +138,67 @@ struct Tile<'p> {
 impl Tile<'_> {
     /// All rows of a block.
     #[inline(always)]
-    fn block<S: Simd, const ROWS: usize>(self, simd: S, a: Matrix<'_>, rows: Range<usize>, out: &mut [f32]) {
+    fn block<S: Simd, const ROWS: usize, const WIDE: bool>(
+        self,
+        simd: S,
+        a: Matrix<'_>,
+        rows: Range<usize>,
+        out: &mut [f32],
+    ) {
         let mut row = rows.start;
         while row + ROWS <= rows.end {
-            self.rows::<S, ROWS>(simd, a, row, out);
+            self.rows::<S, ROWS, WIDE>(simd, a, row, out);
             row += ROWS;
         }
         match rows.end - row {
             0 => {}
-            1 => self.rows::<S, 1>(simd, a, row, out),
-            2 => self.rows::<S, 2>(simd, a, row, out),
-            3 => self.rows::<S, 3>(simd, a, row, out),
-            4 => self.rows::<S, 4>(simd, a, row, out),
-            5 => self.rows::<S, 5>(simd, a, row, out),
-            6 => self.rows::<S, 6>(simd, a, row, out),
-            _ => self.rows::<S, 7>(simd, a, row, out),
+            1 => self.rows::<S, 1, WIDE>(simd, a, row, out),
+            2 => self.rows::<S, 2, WIDE>(simd, a, row, out),
+            3 => self.rows::<S, 3, WIDE>(simd, a, row, out),
+            4 => self.rows::<S, 4, WIDE>(simd, a, row, out),
+            5 => self.rows::<S, 5, WIDE>(simd, a, row, out),
+            6 => self.rows::<S, 6, WIDE>(simd, a, row, out),
+            _ => self.rows::<S, 7, WIDE>(simd, a, row, out),
         }
     }
 
     /// Add one element of each row times one row of the panel.
     #[inline(always)]
-    fn step<S: Simd, const ROWS: usize>(
+    fn step<S: Simd, const ROWS: usize, const WIDE: bool>(
         simd: S,
         b: &[f32],
         x: impl Fn(usize) -> f32,
         left: &mut [S::f32s; ROWS],
         right: &mut [S::f32s; ROWS],
     ) {
-        let (b, _) = S::as_simd_f32s(&b[..VECTORS * S::F32_LANES]);
-        let (b0, b1) = (b[0], b[1]);
+        let (b, _) = S::as_simd_f32s(&b[..width::<S>(WIDE)]);
+        let (b0, b1) = (b[0], if WIDE { b[1] } else { b[0] });
         for i in 0..ROWS {
             let x = simd.splat_f32s(x(i));
             left[i] = simd.mul_add_f32s(x, b0, left[i]);
-            right[i] = simd.mul_add_f32s(x, b1, right[i]);
+            if WIDE {
+                right[i] = simd.mul_add_f32s(x, b1, right[i]);
+            }
         }
     }
 
     /// `ROWS` rows of a times the panel.
     #[inline(always)]
-    fn rows<S: Simd, const ROWS: usize>(self, simd: S, a: Matrix<'_>, row: usize, out: &mut [f32]) {
+    fn rows<S: Simd, const ROWS: usize, const WIDE: bool>(self, simd: S, a: Matrix<'_>, row: usize, out: &mut [f32]) {
         let mut left = [simd.splat_f32s(0.0); ROWS];
         let mut right = [simd.splat_f32s(0.0); ROWS];
-        let width = VECTORS * S::F32_LANES;
+        let width = width::<S>(WIDE);
         let panel = self.panel.chunks(self.stride).take(self.depth);
         if a.column == 1 {
             let rows: [&[f32]; ROWS] = std::array::from_fn(|i| &a.data[(row + i) * a.row + self.from..][..self.depth]);
             for (l, b) in panel.enumerate() {
-                Self::step::<S, ROWS>(simd, b, |i| rows[i][l], &mut left, &mut right);
+                Self::step::<S, ROWS, WIDE>(simd, b, |i| rows[i][l], &mut left, &mut right);
             }
         } else {
             let columns = a.data[self.from * a.column + row..].chunks(a.column);
             for (b, x) in panel.zip(columns) {
                 let x: &[f32; ROWS] = x.first_chunk().expect("a column has all rows");
-                Self::step::<S, ROWS>(simd, b, |i| x[i], &mut left, &mut right);
+                Self::step::<S, ROWS, WIDE>(simd, b, |i| x[i], &mut left, &mut right);
             }
         }
         for i in 0..ROWS {
@@ -191,7 +210,7 @@ impl Tile<'_> {
                     *to = if self.from == 0 { sum } else { simd.add_f32s(*to, sum) };
                 }
             } else {
-                let mut line = [0.0f32; VECTORS * 16];
+                let mut line = [0.0f32; 2 * 16];
                 let (vectors, _) = S::as_mut_simd_f32s(&mut line);
                 for (vector, &sum) in vectors.iter_mut().zip(&sums) {
                     *vector = sum;
