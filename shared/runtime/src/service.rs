@@ -41,7 +41,8 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
-    /// Hear every delivered foreign fact, before it is routed: for disposable views that effects use.
+    /// Hear every delivered foreign fact, before it is routed: for disposable views that effects use. A fact may be
+    /// heard again when partitions move between instances.
     fn observe(&self, _id: &EventId, _fact: &Fact) {}
 
     /// Perform an owed effect: send outcomes, failure included, and end. It is cancelled once it is no longer owed; an

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Release(Vec<u32>, oneshot::Sender<()>),
     /// Finish.
     Drain(oneshot::Sender<()>),
+    /// From itself: the actors of these partitions have finished.
+    Left(Vec<u32>),
 }
 
 pub(crate) struct Shard<S: Service> {
@@ -36,6 +38,7 @@ pub(crate) struct Shard<S: Service> {
     is_live: bool,
     /// Partitions that are being given up.
     leaving: BTreeSet<u32>,
+    commands: mpsc::WeakUnboundedSender<Command>,
     live: watch::Sender<bool>,
 }
 
@@ -58,12 +61,17 @@ impl<S: Service> Shard<S> {
             unread: BTreeSet::new(),
             is_live: false,
             leaving: BTreeSet::new(),
+            commands: commands.downgrade(),
             live,
         };
         tokio::task::spawn_local(async move {
-            if let Err(error) = shard.run(commanded).await {
-                env.report(Failure { role: role::<S>(), key: None, error: error.into() });
-            }
+            let ended = tokio::task::spawn_local(shard.run(commanded)).await;
+            let error = match ended {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.into(),
+                Err(panic) => Error::Panicked(panic.to_string()),
+            };
+            env.report(Failure { role: role::<S>(), key: None, error });
         });
         commands
     }
@@ -80,6 +88,13 @@ impl<S: Service> Shard<S> {
                     None => return Ok(()),
                     Some(Command::Release(partitions, done)) => self.leave(partitions, done).await,
                     Some(Command::Drain(done)) => self.leave(self.partitions.iter().copied().collect(), done).await,
+                    Some(Command::Left(partitions)) => {
+                        self.actors.retain(|key, _| !partitions.contains(&Event::<S>::TOPIC.partition(key)));
+                        self.partitions.retain(|partition| !partitions.contains(partition));
+                        if self.partitions.is_empty() {
+                            return Ok(());
+                        }
+                    }
                 },
                 batch = reader.next() => for stored in batch? {
                     self.deliver(stored).await;
@@ -146,19 +161,23 @@ impl<S: Service> Shard<S> {
 
     /// Let the actors of these partitions finish; their appends are still read back meanwhile.
     async fn leave(&mut self, partitions: Vec<u32>, done: oneshot::Sender<()>) {
-        self.leaving.extend(partitions);
+        self.leaving.extend(&partitions);
         let mut answers = Vec::new();
         for (key, actor) in &self.actors {
-            if self.leaving.contains(&Event::<S>::TOPIC.partition(key)) {
+            if partitions.contains(&Event::<S>::TOPIC.partition(key)) {
                 let (answer, answered) = oneshot::channel();
                 actor.tell(Message::Leave(answer)).await;
                 answers.push(answered);
             }
         }
+        let commands = self.commands.clone();
         tokio::task::spawn_local(async move {
             for answered in answers {
                 // An actor that is gone has left.
                 let _ = answered.await;
+            }
+            if let Some(commands) = commands.upgrade() {
+                let _ = commands.send(Command::Left(partitions));
             }
             let _ = done.send(());
         });
@@ -179,6 +198,9 @@ impl<S: Service> Shard<S> {
     async fn deliver_own(&mut self, stored: Stored) {
         let Some(Judged { position, record, verdict }) = self.judged(stored) else { return };
         let key = record.envelope.id.key.clone();
+        if !self.partitions.contains(&position.partition) {
+            return;
+        }
         if self.env.service.sole_key().is_some_and(|sole| sole != key) {
             return;
         }

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use move37_core::{FactType, Head, Recorded, Timestamp};
-use move37_eventlog::{EventLog, Ownership, Position, Reader};
+use move37_eventlog::{Change, EventLog, Ownership, Position, Reader, Release};
 use move37_events::facts::ResearcherFact;
 use move37_events::{FactSet, Topic};
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::service::{Calls, PATIENCE, clock, host, log, start, told, winners};
@@ -232,6 +233,83 @@ async fn a_foreign_fact_of_a_newer_release_stops_the_campaign() {
     let failure = failure(&mut running).await;
     assert!(matches!(failure.error, Error::Unreadable { .. }), "{failure:?}");
     running.drain().await;
+}
+
+/// A log with an ownership that a test moves.
+struct Moving(Arc<dyn EventLog>, Mutex<Option<mpsc::UnboundedReceiver<Change>>>);
+
+#[async_trait]
+impl EventLog for Moving {
+    async fn append(&self, topic: Topic, record: &Recorded) -> Result<Position, move37_eventlog::Error> {
+        self.0.append(topic, record).await
+    }
+
+    async fn ends(&self, topic: Topic) -> Result<Vec<u64>, move37_eventlog::Error> {
+        self.0.ends(topic).await
+    }
+
+    async fn read(&self, from: Vec<Position>) -> Result<Box<dyn Reader>, move37_eventlog::Error> {
+        self.0.read(from).await
+    }
+
+    async fn own(&self, _: Topic) -> Result<Box<dyn Ownership>, move37_eventlog::Error> {
+        Ok(Box::new(Moved(self.1.lock().await.take().unwrap())))
+    }
+}
+
+struct Moved(mpsc::UnboundedReceiver<Change>);
+
+#[async_trait]
+impl Ownership for Moved {
+    async fn next(&mut self) -> Result<Change, move37_eventlog::Error> {
+        Ok(self.0.recv().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_lost_partition_is_finished_released_and_can_come_back() {
+    let log = log();
+    let (change, changes) = mpsc::unbounded_channel();
+    let moving: Arc<dyn EventLog> = Arc::new(Moving(Arc::clone(&log), Mutex::new(Some(changes))));
+    let (running, seen) = start(&moving, Calls::Hang);
+    let partition = Topic::Researcher.partition(&key());
+    let others: Vec<_> = (0..Topic::Researcher.partitions()).filter(|&other| other != partition).collect();
+    order_one(&log, "one").await;
+    change.send(Change::Gained(others)).unwrap();
+    change.send(Change::Gained(vec![partition])).unwrap();
+    seen.until(|seen| !seen.calls.lock().unwrap().is_empty()).await;
+
+    let (release, released) = Release::new();
+    change.send(Change::Lost(vec![partition], release)).unwrap();
+    timeout(PATIENCE, released).await.expect("it is released").unwrap();
+    assert_eq!(*seen.cancelled.lock().unwrap(), [1]);
+    assert_eq!(told(&log, 2).await, STORY[..2]);
+
+    order_one(&log, "two").await;
+    change.send(Change::Gained(vec![partition])).unwrap();
+    seen.until(|seen| seen.calls.lock().unwrap().len() == 3).await;
+    assert_eq!(*seen.calls.lock().unwrap(), [1, 1, 2]);
+    assert_eq!(told(&log, 4).await, ["captured 1", "asked 1", "captured 2", "asked 2"]);
+    timeout(PATIENCE, running.drain()).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_service_that_panics_while_it_hears_is_reported() {
+    let log = log();
+    let (mut running, seen) = start(&log, Calls::Answer);
+    // A poisoned lock makes `observe` panic.
+    let poisoned = std::thread::spawn({
+        let seen = Arc::clone(&seen);
+        move || {
+            let _held = seen.observed.lock().unwrap();
+            panic!("poison");
+        }
+    });
+    assert!(poisoned.join().is_err());
+    order_one(&log, "one").await;
+    let failure = failure(&mut running).await;
+    assert!(matches!((&failure.key, &failure.error), (None, Error::Panicked(_))), "{failure:?}");
+    timeout(PATIENCE, running.drain()).await.expect("it ends");
 }
 
 /// A log whose disk is full.
