@@ -46,7 +46,7 @@ pub struct Training {
 
 impl JobSpec {
     /// Refuse settings that make no sense.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let Training { steps, batch, learning_rate, weight_decay, clip, validation, .. } = self.training;
         let Dims { d_model, layers, heads, swiglu } = self.dims;
         let whole = [

@@ -55,7 +55,7 @@ impl Trainer {
         Self::around(&candidate, job, task)
     }
 
-    pub(crate) fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
+    fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
         let (rows, length) = (job.training.batch, task.length());
         let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length)?;
         let measures = measured(&mut network)?;
