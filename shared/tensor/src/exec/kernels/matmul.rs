@@ -1,4 +1,4 @@
-//! Batched matrix products by the `gemm` crate (the one that candle uses).
+//! Batched matrix products: own register tiles where layout and CPU suit, else the `gemm` crate (the one that candle uses).
 
 use crate::exec::dispatch::vectorised;
 use crate::exec::layout::Layout;
