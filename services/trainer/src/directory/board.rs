@@ -70,6 +70,8 @@ struct Run {
     attempt: u32,
     at: Instant,
     spend: Spend,
+    /// It has ended. It is known until its watch is over, which would otherwise take it for unanswered.
+    finished: bool,
 }
 
 impl Board {
@@ -90,7 +92,13 @@ impl Board {
             RunFact::RunAccepted(body) => {
                 free = body.free;
                 let campaign = Key::from(body.campaign.clone());
-                let run = Run { worker: id.key.clone(), attempt: body.attempt, at: now, spend: Spend::default() };
+                let run = Run {
+                    worker: id.key.clone(),
+                    attempt: body.attempt,
+                    at: now,
+                    spend: Spend::default(),
+                    finished: false,
+                };
                 self.runs.insert((campaign.clone(), body.run.clone()), run);
                 self.promises.remove(&Assignment { campaign, run: body.run.clone(), dispatch: body.dispatch });
             }
@@ -109,7 +117,9 @@ impl Board {
             }
             RunFact::RunFinished(body) => {
                 free = body.free;
-                self.runs.remove(&(body.campaign.clone().into(), body.run.clone()));
+                if let Some(run) = self.runs.get_mut(&(body.campaign.clone().into(), body.run.clone())) {
+                    (run.at, run.finished) = (now, true);
+                }
             }
             RunFact::WorkerLeft(_) => (free, presence) = (0, Presence::Left),
         }
@@ -153,6 +163,10 @@ impl Board {
     }
 
     pub(super) fn release(&mut self, assignment: &Assignment) {
+        let run = (assignment.campaign.clone(), assignment.run.clone());
+        if self.runs.get(&run).is_some_and(|run| run.finished) {
+            self.runs.remove(&run);
+        }
         if let Some((_, holders)) = self.promises.get_mut(assignment) {
             *holders -= 1;
             if *holders == 0 {
@@ -192,4 +206,53 @@ fn name_and_boot(worker: &Key) -> (String, u64) {
     let text = worker.as_str();
     let parsed = text.rsplit_once('.').and_then(|(name, boot)| Some((name.to_owned(), boot.parse().ok()?)));
     parsed.unwrap_or_else(|| (text.to_owned(), 0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use move37_events::facts::{Outcome, RunFinished, WorkerJoined};
+    use move37_testkit::sample;
+
+    use super::*;
+
+    const WORKER: &str = "w.1";
+
+    fn heard(board: &mut Board, sequence: u64, fact: impl Into<RunFact>) {
+        board.heard(&sample::id(&format!("{WORKER}/worker/{sequence}")), &fact.into(), Instant::now());
+    }
+
+    #[test]
+    fn a_run_that_has_ended_is_not_taken_for_unanswered_while_it_is_watched() {
+        let (worker, campaign, run): (Key, Key, _) =
+            (WORKER.parse().unwrap(), "c".parse().unwrap(), RunId("1".to_owned()));
+        let mut board = Board::default();
+        let joined = WorkerJoined {
+            worker: worker.clone(),
+            host: "h".to_owned(),
+            device: "cpu".to_owned(),
+            threads: 1,
+            binary: "b".to_owned(),
+            free: 1,
+        };
+        heard(&mut board, 1, joined);
+        let assignment = Assignment { campaign: campaign.clone(), run: run.clone(), dispatch: 1 };
+        board.runs.insert(
+            (campaign, run.clone()),
+            Run { worker: worker.clone(), attempt: 1, at: Instant::now(), spend: Spend::default(), finished: false },
+        );
+        let finished = RunFinished {
+            campaign: "c".parse().unwrap(),
+            run,
+            attempt: 1,
+            outcome: Outcome::Stopped,
+            spend: Spend::default(),
+            free: 1,
+        };
+        heard(&mut board, 2, finished);
+        assert!(matches!(board.sign(&assignment, 1, &worker), Sign::Heard { .. }));
+        board.release(&assignment);
+        assert!(board.runs.is_empty());
+    }
 }
