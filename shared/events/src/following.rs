@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn an_operator_fact_is_captured_once() {
         let pause = CampaignFact::from(CampaignPaused { command: command() });
-        assert_eq!(following(&[pause.clone()]).decide(1, &pause), Ok(None));
+        assert_eq!(following(std::slice::from_ref(&pause)).decide(1, &pause), Ok(None));
     }
 
     #[test]
