@@ -119,9 +119,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_program_is_refused_with_a_finding() {
-        let report = gated("import os\n").await;
+        let report = gated("import torch.nn as nn\n").await;
         assert!(!report.admitted && report.class.is_none());
-        assert_eq!(report.findings[0].kind, "import");
+        assert_eq!(report.findings[0].message, "the text defines no nn.Module");
     }
 
     #[tokio::test]
