@@ -69,7 +69,11 @@ impl Interp<'_> {
                         Ok(Value::Bool(parameter || self.differentiable[node.index()]))
                     }
                     "grad" => Ok(Value::None),
-                    "T" | "mT" => self.call_method(object, if name == "T" { "t" } else { "mT" }, vec![]),
+                    "T" | "mT" => {
+                        // Called directly: the method of that name would be this attribute again.
+                        let method = builtins::find(builtins::METHOD, if name == "T" { "t" } else { "mT" });
+                        self.call(&Value::Native(method.expect("in the table")), vec![object.clone()], vec![])
+                    }
                     _ => match builtins::find(builtins::METHOD, name) {
                         Some(method) => Ok(Value::Bound(Rc::new((object.clone(), Value::Native(method))))),
                         // `x.mul_(y)` is `x.mul(y)` written back.

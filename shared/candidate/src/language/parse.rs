@@ -12,6 +12,9 @@ pub const MAX_SOURCE: usize = 128 * 1024;
 /// The deepest nesting of the syntax tree.
 const MAX_NESTING: usize = 300;
 
+/// The most characters that can each open a level of recursion in the parser.
+const MAX_OPENERS: usize = 20_000;
+
 /// Where lines start.
 pub struct Lines {
     starts: Vec<u32>,
@@ -73,6 +76,10 @@ pub fn precheck(source: &str) -> Option<Finding> {
             Finding::new(FindingKind::Syntax, at(1), "the text is empty")
                 .hint("define a class that derives from nn.Module"),
         );
+    }
+    if source.chars().filter(|c| "([{-+~*".contains(*c)).count() > MAX_OPENERS {
+        let message = format!("the text has more than {MAX_OPENERS} brackets and signs");
+        return Some(Finding::new(FindingKind::Limit, at(1), message));
     }
     source.contains('\0').then(|| Finding::new(FindingKind::Syntax, at(1), "the text contains a null byte"))
 }

@@ -37,3 +37,313 @@ fn an_unknown_function_is_named_with_its_place_and_the_nearest_known_one() {
     assert_eq!(finding.message, "unknown function or class 'torch.sigmiod'");
     assert_eq!(finding.hint, "did you mean 'sigmoid'?");
 }
+
+#[test]
+fn constructs_of_the_language_trace() {
+    let programs = [
+        // functions, closures, lambdas, defaults, stars
+        "def f(a, b=2, *c, k=1, **d):\n    return a * b + sum(c) * k + len(d)\nreturn x * f(1, 3, 4, 5, k=2, z=0)",
+        "g = lambda a, s=0.5: a * s\nreturn g(x) + (lambda: x)()",
+        "def outer(n):\n    def inner(y):\n        return y * n\n    return inner\nreturn outer(3)(x)",
+        "def count():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    up()\n    return up()\nassert count() == 2\nreturn x",
+        "def gen(n):\n    for i in range(n):\n        yield i\nassert list(gen(3)) == [0, 1, 2]\nreturn x",
+        // containers, comprehensions, unpacking
+        "a, *b, c = [1, 2, 3, 4]\nassert b == [2, 3] and c == 4\n(d, e), f = (1, 2), 3\nreturn x * (a + d + e + f)",
+        "d = {k: v for k, v in zip('ab', [1, 2])}\nd['c'] = 3\nassert list(d.items()) == [('a', 1), ('b', 2), ('c', 3)]\nreturn x * sum(v for v in d.values() if v > 1)",
+        "s = {1, 2} | {3}\nassert 3 in s and len(s) == 3\nl = [i * j for i in range(3) for j in range(i)]\nassert l == [0, 0, 2]\nl[1:2] = [7, 8]\ndel l[0]\nassert l == [7, 8, 2]\nreturn x",
+        "assert f'{1 + 1:02d}|{0.5:.3f}|{\"a\"!r}' == \"02|0.500|'a'\"\nreturn x",
+        "if (n := x.shape[-1]) > 3:\n    return x * n\nreturn x",
+        // control flow
+        "i = 0\nwhile True:\n    i += 1\n    if i == 2:\n        continue\n    if i > 4:\n        break\nelse:\n    i = 100\nassert i == 5\nreturn x",
+        "for i in range(3):\n    pass\nelse:\n    i = 9\nassert i == 9\nreturn x if i > 3 else None",
+        "try:\n    raise ValueError('no')\nexcept (KeyError, ValueError) as e:\n    assert str(e) == 'no'\nfinally:\n    y = x\nreturn y",
+        "try:\n    import flash_attn\nexcept ImportError:\n    flash_attn = None\nassert flash_attn is None\nreturn x",
+        // numbers
+        "assert 7 // -2 == -4 and 7 % -2 == -1 and 2 ** 10 == 1024 and 2 ** -1 == 0.5 and -7 // 2 == -4\nreturn x",
+        "assert 1 < 2 <= 2 != 3 and not (1 > 2) and (None or 5) == 5 and round(2.5) == 2 and int(-1.7) == -1\nreturn x",
+        "assert math.ceil(5 / 2) == 3 and math.isqrt(17) == 4 and abs(math.sqrt(2) - 1.41421356) < 1e-6\nreturn x",
+        // subscripts
+        "assert x[..., None].shape == (2, 8, 32, 1) and x[:, -1].shape == (2, 32) and x[0, 1:7:2, :5].shape == (3, 5)\nreturn x",
+        "assert x[:, [0, -1]].shape == (2, 2, 32) and x[torch.arange(2)[:, None], torch.arange(3)].shape == (2, 3, 32)\nreturn x",
+        "A = torch.zeros(2, 4, 4)\nfor i in range(1, 4):\n    A[..., i, :i] = A[..., i, :i] + i\nassert A[0, 3].tolist() == [3.0, 3.0, 3.0, 0.0]\nreturn x",
+        "m = torch.arange(4) > 1\nassert torch.arange(4)[m].tolist() == [2, 3]\ny = torch.arange(4)\ny[m] = 0\nassert y.tolist() == [0, 1, 0, 0]\nreturn x",
+        // torch
+        "B, T, D = x.shape\nq, k, v = x.chunk(4, dim=-1)[:3]\nreturn torch.einsum('btd,bsd->bts', q, k).tril() @ x",
+        "y = rearrange(x, 'b (n c) (h d) -> b h n c d', c=4, h=4)\ny = repeat(y, 'b h n c d -> b h n c (d r)', r=2)\ny = reduce(y, 'b h n c (d r) -> b h n c d', 'mean', r=2)\nreturn rearrange(y, 'b h n c d -> b (n c) (h d)')",
+        "v, i = x.topk(3, dim=-1)\ny = torch.zeros_like(x).scatter(-1, i, v)\nreturn y + x.max(dim=-1, keepdim=True).values",
+        "y = F.layer_norm(x, (32,)) + F.normalize(x, dim=-1) + F.gelu(x) + x.clamp(-1, 1) + x.var(-1, keepdim=True, unbiased=False)\nreturn y.masked_fill(y > 0, 0.0)",
+        "y = torch.stack([x, x], dim=1).mean(1)\nreturn torch.where(y > 0, y, -y).to(torch.float32).type_as(x).contiguous()",
+        "y = x.clone()\ny.mul_(2).add_(1)\ny += x\ny[:, 0] -= 1\nreturn y",
+        "y = x.unfold(1, 2, 1)\nassert y.shape == (2, 7, 32, 2)\nreturn F.pad(y.sum(-1), (0, 0, 1, 0))",
+    ];
+    for forward in programs {
+        ok("", forward);
+    }
+}
+
+#[test]
+fn modules_name_their_parameters_as_pytorch_does() {
+    let source = "
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Optional, TYPE_CHECKING
+import torch
+from torch import nn, Tensor
+if TYPE_CHECKING:
+    from nowhere import Thing
+
+@dataclass
+class Config:
+    width: int = 8
+    bias: bool = False
+
+class Norm(nn.Module):
+    def __init__(self, dim: int, eps: float = 1e-6) -> None:
+        super(Norm, self).__init__()
+        self.scale = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    @staticmethod
+    def square(x):
+        return x.pow(2)
+
+    @property
+    def size(self):
+        return self.scale.shape[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.size == x.size(-1)
+        return x * torch.rsqrt(self.square(x).mean(-1, keepdim=True) + self.eps) * self.scale
+
+class Base(nn.Module):
+    def __init__(self, hidden_size, **kwargs):
+        super().__init__()
+        self.norm = Norm(hidden_size)
+        self.extra = kwargs
+
+class Mixer(Base):
+    def __init__(self, hidden_size: int, num_heads: int = 2, layer_idx: Optional[int] = None, **kwargs):
+        super().__init__(hidden_size, **kwargs)
+        config = Config(bias=True)
+        self.layers = nn.ModuleList([nn.Linear(hidden_size, hidden_size, bias=config.bias) for _ in range(2)])
+        self.gates = nn.ModuleDict({'a': nn.Sequential(nn.Linear(hidden_size, 1), nn.Sigmoid())})
+        self.conv = nn.Conv1d(hidden_size, hidden_size, 3, groups=hidden_size, padding=2, bias=False)
+        self.register_buffer('decay', torch.linspace(0, 1, hidden_size))
+        self.tied = self.layers[0].weight
+        nn.init.zeros_(self.layers[1].bias)
+        with torch.no_grad():
+            self.conv.weight[:, :, -1] = 1.0
+
+    @torch.compile
+    def forward(self, hidden_states, attention_mask=None, use_cache: bool = False, **kwargs):
+        x = self.norm(hidden_states)
+        for layer in self.layers:
+            x = torch.nn.functional.silu(layer(x))
+        if attention_mask is not None:
+            x = x * attention_mask
+        y = self.conv(x.transpose(1, 2))[..., :x.shape[1]].transpose(1, 2)
+        return y * self.gates['a'](x) * self.decay, None, None
+";
+    let traced = trace(source, &dims(2, 8), &Options::default()).unwrap();
+    let names: Vec<_> = traced.graph.params.iter().map(|p| (p.name.as_str(), p.shape.clone())).collect();
+    let expected = [
+        ("tied", vec![32, 32]),
+        ("norm.scale", vec![32]),
+        ("layers.0.bias", vec![32]),
+        ("layers.1.weight", vec![32, 32]),
+        ("layers.1.bias", vec![32]),
+        ("gates.a.0.weight", vec![1, 32]),
+        ("gates.a.0.bias", vec![1]),
+        ("conv.weight", vec![32, 1, 3]),
+        ("decay", vec![32]),
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(traced.class, "Mixer");
+}
+
+/// (forward, kind, line within forward, part of the message)
+const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
+    ("import os\nreturn x", FindingKind::Import, 1, "import of 'os' is not allowed"),
+    ("from numpy import array\nreturn x", FindingKind::Import, 1, "import of 'numpy' is not allowed"),
+    ("return torch.einsum('btd,bsd->bts', x, x[:, :, :3])", FindingKind::Shape, 1, "label 'd' has sizes 32 and 3"),
+    ("return x @ x", FindingKind::Shape, 1, "inner sizes 32 and 8 differ"),
+    ("return y", FindingKind::Name, 1, "unknown name 'y'"),
+    ("return x.foo", FindingKind::Name, 1, "unknown tensor method 'foo'"),
+    ("return F.softmax(x, axis=1)", FindingKind::Unsupported, 1, "softmax() has no argument 'axis'"),
+    ("return self.missing(x)", FindingKind::Type, 1, "'Layer' object has no attribute 'missing'"),
+    (
+        "if x.sum() > 0:\n    return x\nreturn -x",
+        FindingKind::Unsupported,
+        1,
+        "control flow must not depend on tensor values",
+    ),
+    ("return x.detach()", FindingKind::Unsupported, 1, "detach() would cut the gradient"),
+    ("return x + torch.randn(3)", FindingKind::Unsupported, 1, "random numbers in forward"),
+    ("return nn.Linear(3, 3)(x)", FindingKind::Unsupported, 1, "made in forward"),
+    ("raise NotImplementedError('later')", FindingKind::Type, 1, "NotImplementedError: later"),
+    ("assert x.shape[1] == 3, f'T is {x.shape[1]}'\nreturn x", FindingKind::Type, 1, "AssertionError: T is 8"),
+    ("return x.view(3, -1)", FindingKind::Shape, 1, "cannot view 512 elements"),
+    ("return self.forward.__globals__", FindingKind::Unsupported, 1, "access to '__globals__' is not supported"),
+    ("y = x.expand(2, 2, 8, 32)\ny[0] = 1\nreturn x", FindingKind::Unsupported, 2, "expanded"),
+    (
+        "y = x.transpose(1, 2).reshape(2, -1)\nx += 1\nreturn y.view(2, 8, 32)",
+        FindingKind::Unsupported,
+        3,
+        "shares memory",
+    ),
+    ("return nn.BatchNorm1d(3)(x)", FindingKind::Unsupported, 1, "'torch.nn.BatchNorm1d' is not supported"),
+    ("return torch.fft.rfft(x)", FindingKind::Unsupported, 1, "'torch.fft' is not supported"),
+    ("return (x", FindingKind::Syntax, 1, "not valid Python"),
+];
+
+#[test]
+fn refusals_name_the_construct_and_its_line() {
+    for (forward, kind, line, part) in REFUSED {
+        let finding = refused(forward);
+        assert!(finding.message.contains(part), "{forward}: {finding}");
+        assert_eq!(finding.kind, *kind, "{forward}: {finding}");
+        if *kind != FindingKind::Syntax {
+            assert_eq!(finding.line, 9 + line, "{forward}: {finding}");
+            assert!(finding.column > 0);
+        }
+    }
+}
+
+#[test]
+fn hostile_programs_meet_their_bound_quickly() {
+    let nested = format!("y = {}1{}\nreturn x", "[".repeat(2000), "]".repeat(2000));
+    let signs = format!("return {}x", "-".repeat(100_000));
+    let programs = [
+        "while True: pass",
+        "torch.zeros(10**12)\nreturn x",
+        "y = [0] * 10**12\nreturn x",
+        "y = 10**10**10\nreturn x",
+        "y = 'a' * 10**9\nreturn x",
+        "def f(n): return f(n + 1)\nreturn f(0)",
+        "f = lambda: f()\nreturn f()",
+        "y = []\nwhile True: y.append(y)",
+        "y = [1]\nwhile True: y = y + y",
+        "y = 'ab'\nwhile True: y += y",
+        "for i in range(10**9): x = x + 1\nreturn x",
+        "y = ()\nfor i in range(10**6): y = (y,)\nreturn x",
+        "y = 1\nfor i in range(100): y = y * 3\nreturn x",
+        "return x.repeat(10**6, 10**6, 1)",
+        "return sum([x] * 10**6)",
+        "y = {}\nfor i in range(10**9): y[i] = i\nreturn x",
+        &nested,
+        &signs,
+    ];
+    for forward in programs {
+        let start = std::time::Instant::now();
+        let findings = run("", forward).map(|_| ()).expect_err(&forward[..forward.len().min(60)]);
+        assert!(
+            matches!(findings[0].kind, FindingKind::Limit | FindingKind::Shape | FindingKind::Syntax),
+            "{}: {}",
+            &forward[..forward.len().min(60)],
+            findings[0]
+        );
+        assert!(start.elapsed().as_secs() < 5, "{}", &forward[..forward.len().min(60)]);
+    }
+    assert_eq!(trace("", &dims(1, 4), &Options::default()).unwrap_err()[0].message, "the text is empty");
+}
+
+#[test]
+fn a_wrong_constructor_argument_and_a_wrong_class_are_named() {
+    let source = layer("", "return x");
+    let mut wrong = dims(1, 4);
+    wrong.args.insert("num_hed".into(), "3".parse().unwrap());
+    let finding = trace(&source, &wrong, &Options::default()).unwrap_err().remove(0);
+    assert_eq!(
+        (finding.message.as_str(), finding.hint.as_str()),
+        ("Layer has no constructor argument 'num_hed'", "did you mean 'num_heads'?")
+    );
+    let options = Options { class: Some("Other".into()), ..Options::default() };
+    assert_eq!(trace(&source, &dims(1, 4), &options).unwrap_err()[0].message, "the text defines no class 'Other'");
+}
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fine(source: &str) {
+        if let Err(findings) = trace(source, &dims(1, 4), &Options::default()) {
+            assert!(findings.iter().all(|f| !f.message.contains("defect of move37")), "{source}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn text_never_panics(source in "\\PC{0,200}") {
+            fine(&source);
+        }
+
+        #[test]
+        fn statements_never_panic(parts in proptest::collection::vec(prop::sample::select(PIECES), 1..14)) {
+            fine(&layer("", &format!("y = x\nz = 1\ny = {}\nreturn y", parts.concat())));
+        }
+    }
+
+    /// Fragments that make nearly valid programs.
+    const PIECES: &[&str] = &[
+        "x",
+        "y",
+        "z",
+        "x.shape",
+        "(",
+        ")",
+        "[",
+        "]",
+        ":",
+        ",",
+        "-1",
+        "0",
+        "3",
+        "1.5",
+        "'a'",
+        "None",
+        "...",
+        " + ",
+        " * ",
+        " @ ",
+        " ** ",
+        " // ",
+        " % ",
+        ".view",
+        ".sum",
+        ".transpose",
+        ".expand",
+        ".reshape",
+        ".cumsum",
+        ".flip",
+        ".chunk",
+        ".unfold",
+        ".roll",
+        "torch.cat",
+        "torch.einsum",
+        "torch.tril",
+        "torch.arange",
+        "F.pad",
+        "F.conv1d",
+        "rearrange",
+        "'b t d -> b (t d)'",
+        "range",
+        "len",
+        "lambda a: ",
+        " if ",
+        " else ",
+        " for i in ",
+        "dim=",
+        "(1)",
+        "(2, 3)",
+        "(-1, 0)",
+        "[0]",
+        "[..., 0]",
+        "[:, None]",
+        "[::2]",
+        ".max",
+        ".topk",
+    ];
+}

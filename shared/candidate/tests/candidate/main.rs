@@ -3,4 +3,5 @@
 
 mod gate;
 mod language;
+mod reference;
 mod seeds;
