@@ -9,13 +9,12 @@ use super::campaigns;
 
 fn closure(world: &World) -> Option<(CloseReason, u32)> {
     let winners = world.log().winners();
-    let closed = winners.iter().filter(|(topic, _)| *topic == Topic::Memory).find_map(|(_, record)| {
+    winners.iter().filter(|(topic, _)| *topic == Topic::Memory).find_map(|(_, record)| {
         match MemoryFact::read(&record.envelope.fact, &record.body).unwrap() {
             MemoryFact::CampaignClosed(body) => Some((body.reason, body.experiments)),
             _ => None,
         }
-    });
-    closed
+    })
 }
 
 proptest! {

@@ -364,8 +364,9 @@ fn i7_attempts_that_do_not_follow_one_another_are_told() {
 fn i8_a_ledger_that_does_not_add_up_is_told() {
     let change = |nth: usize, sentence: &str, edit: fn(&mut MemoryFact)| {
         let mut facts = story();
-        let memory = facts.iter_mut().filter_map(|fact| if let Fact::Memory(fact) = fact { Some(fact) } else { None });
-        edit(memory.skip(nth).next().unwrap());
+        let mut memory =
+            facts.iter_mut().filter_map(|fact| if let Fact::Memory(fact) = fact { Some(fact) } else { None });
+        edit(memory.nth(nth).unwrap());
         tells(&broken(facts), "I8", sentence);
     };
     change(1, "it states that", |fact| {
