@@ -1,5 +1,6 @@
 //! `run`: a campaign with all services in this process, from its start or from where it was left.
 
+mod examine;
 mod opening;
 
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     if arguments.dry_run {
-        return dry_run(arguments);
+        return examine::dry_run(&arguments.wish, &arguments.state, arguments.json);
     }
     let _lock = StateLock::acquire(arguments.state.root())?;
     let log: Arc<dyn EventLog> = Arc::new(arguments.state.open_to_write()?);
@@ -154,8 +155,4 @@ fn next_step(view: &CampaignView, ending: &Ending, arguments: &Arguments) -> Str
             format!("next: `move37 replay --verify --state {state}`, `move37 explain last-insight --state {state}`")
         }
     }
-}
-
-fn dry_run(_arguments: &Arguments) -> Result<Answer, Failure> {
-    Ok(Answer::Yes)
 }

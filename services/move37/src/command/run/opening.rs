@@ -8,6 +8,7 @@ use move37_eventlog::EventLog;
 use move37_events::facts::{Campaign, CampaignFact, CampaignStarted, CommandId};
 use move37_runtime::{SystemClock, command};
 
+use super::examine::own_programs;
 use crate::config::{Wish, resolve};
 use crate::failure::Failure;
 use crate::journal::campaigns;
@@ -42,6 +43,7 @@ impl Opening {
         }
         let config = wish.config()?;
         let campaign = resolve(&config, data, tell)?;
+        own_programs(&campaign)?;
         let taken = |id: &CampaignId| views.iter().any(|view| view.id == *id);
         let mut names = (views.len() + 1..).map(|n| format!("{}-{n}", config.name).parse::<CampaignId>());
         let id = names.find(|id| !id.as_ref().is_ok_and(taken)).expect("there is no last number");
