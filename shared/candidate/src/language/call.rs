@@ -234,7 +234,9 @@ impl<'a> Interp<'a> {
         if !class.user && matches!(&*class.name, "Parameter" | "Buffer") {
             return super::builtins::make_parameter(self, args, named);
         }
-        if class.is_a("Module") && self.phase == super::value::Phase::Forward {
+        const OWNERS: &[&str] = &["Linear", "Conv1d", "LayerNorm", "RMSNorm", "GroupNorm", "Embedding"];
+        let owns = class.user || OWNERS.contains(&&*class.name);
+        if class.is_a("Module") && owns && self.phase == super::value::Phase::Forward {
             return Err(self
                 .fault(
                     FindingKind::Unsupported,

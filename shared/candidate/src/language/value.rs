@@ -31,7 +31,7 @@ pub enum Value {
     Instance(Rc<Instance>),
     Bound(Rc<(Value, Value)>),
     /// `functools.partial(f, *args, **kwargs)`.
-    Partial(Rc<(Value, Vec<Value>, Vec<(String, Value)>)>),
+    Partial(Rc<Call>),
     Super(Rc<(Rc<Class>, Value)>),
     Module(&'static str),
     /// A built-in type: `int`, `str`, `torch.Tensor`.
@@ -46,6 +46,12 @@ pub enum Value {
     Static(Rc<Function>),
     ClassMethod(Rc<Function>),
 }
+
+/// A function with some of its arguments.
+pub type Call = (Value, Vec<Value>, Vec<(String, Value)>);
+
+/// The fields of a dataclass and their defaults, in order.
+pub type Fields = Vec<(Rc<str>, Option<Value>)>;
 
 /// A list and the phase in which it was made.
 pub struct List {
@@ -154,7 +160,7 @@ pub struct Class {
     pub bases: Vec<Rc<Class>>,
     pub attrs: RefCell<Dict>,
     /// Fields in order, where it is a dataclass.
-    pub fields: RefCell<Option<Vec<(Rc<str>, Option<Value>)>>>,
+    pub fields: RefCell<Option<Fields>>,
     pub user: bool,
 }
 

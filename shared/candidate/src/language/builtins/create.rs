@@ -154,7 +154,7 @@ pub const TABLE: &[Builtin] = &[
                 return s.raise("RuntimeError", "arange(): the step must be non-zero and lead from start to end");
             }
             let len = ((end - start) / step).ceil();
-            if !(len <= s.limits.elements as f64) {
+            if len.is_nan() || len > s.limits.elements as f64 {
                 return Err(s.fault(FindingKind::Limit, format!("arange() of {len} elements")).into());
             }
             let made = s.graph.arange(start, step, len as usize, dtype);

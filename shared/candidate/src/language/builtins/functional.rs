@@ -261,7 +261,7 @@ pub fn group_norm(
     eps: f64,
 ) -> Eval<NodeId> {
     let shape = s.graph.shape(x).to_vec();
-    if shape.len() < 2 || groups == 0 || shape[1] % groups != 0 {
+    if shape.len() < 2 || groups == 0 || !shape[1].is_multiple_of(groups) {
         let message = format!("group_norm(): {groups} groups do not divide the channels of {shape:?}");
         return Err(s.fault(FindingKind::Shape, message).into());
     }

@@ -127,8 +127,9 @@ pub const TABLE: &[Builtin] = &[
                 let m = s.graph.full(&shape, 0.0, DType::F32);
                 s.made(m)?
             };
+            let wanted = s.graph.shape(index).to_vec();
             let ones = {
-                let m = s.graph.full(&s.graph.shape(index).to_vec(), 1.0, DType::F32);
+                let m = s.graph.full(&wanted, 1.0, DType::F32);
                 s.made(m)?
             };
             let hits = {

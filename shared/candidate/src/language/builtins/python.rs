@@ -385,19 +385,24 @@ fn is_instance(s: &mut Interp<'_>, value: &Value, kind: &Value) -> Eval<bool> {
         (Value::Tensor(t), Value::Class(class)) => {
             &*class.name == "Parameter" && matches!(t.storage.role.get(), Role::Parameter(_))
         }
-        (_, Value::Type(name)) => match (value, *name) {
-            (_, "object") => true,
-            (Value::Bool(_), "bool" | "int") | (Value::Int(_), "int") | (Value::Float(_), "float") => true,
-            (Value::Str(_), "str")
-            | (Value::List(_), "list")
-            | (Value::Tuple(_), "tuple")
-            | (Value::Dict(_), "dict") => true,
-            (Value::Set(_), "set") | (Value::Range(..), "range") | (Value::Slice(_), "slice") => true,
-            (Value::Tensor(_), "Tensor") => true,
-            (Value::DType(_), "dtype") | (Value::Device, "device") => true,
-            (Value::Class(_) | Value::Type(_), "type") => true,
-            _ => false,
-        },
+        (_, Value::Type(name)) => matches!(
+            (value, *name),
+            (_, "object")
+                | (Value::Bool(_), "bool" | "int")
+                | (Value::Int(_), "int")
+                | (Value::Float(_), "float")
+                | (Value::Str(_), "str")
+                | (Value::List(_), "list")
+                | (Value::Tuple(_), "tuple")
+                | (Value::Dict(_), "dict")
+                | (Value::Set(_), "set")
+                | (Value::Range(..), "range")
+                | (Value::Slice(_), "slice")
+                | (Value::Tensor(_), "Tensor")
+                | (Value::DType(_), "dtype")
+                | (Value::Device, "device")
+                | (Value::Class(_) | Value::Type(_), "type")
+        ),
         (_, Value::Class(_)) => false,
         (_, Value::Tuple(kinds)) => {
             for kind in kinds.iter() {
