@@ -33,7 +33,7 @@ fn said(finding: finding::Finding) -> Finding {
     Finding { kind: kind.to_string(), line, message, hint }
 }
 
-/// None for what is steeper than any class of the contract; the gate refuses it by itself.
+/// None for what is steeper than any class of the contract; the rules admit it as they admit the unmeasured.
 fn complexity(class: ComplexityClass) -> Option<Complexity> {
     match class {
         ComplexityClass::Linear => Some(Complexity::Linear),

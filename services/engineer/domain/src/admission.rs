@@ -84,7 +84,7 @@ impl Engineer {
             )),
             None => findings.push(finding(
                 "complexity",
-                "the growth of its cost could not be measured".to_owned(),
+                "its cost grows faster than O(n^2), or its growth could not be measured".to_owned(),
                 "make it run at twice and four times the length",
             )),
         }

@@ -3,7 +3,9 @@
 
 mod patch;
 
-use move37_candidate::language::{Dims, Options, trace};
+use move37_candidate::cost::ComplexityClass;
+use move37_candidate::gate::{self, GateConfig};
+use move37_candidate::language::Dims;
 use move37_core::testing::{Given, given};
 use move37_core::{ExperimentId, Hash, Rejection as _};
 use move37_engineer_domain::render::{self, Base, render};
@@ -446,15 +448,17 @@ proptest! {
         prop_assert_eq!(render::program_of(&genome).is_some(), text.contains("Mine(d_model)"));
     }
 
-    /// What the grammar can say, the tracer understands, and the number of heads is the design's own.
+    /// What the grammar can say, the static gate proves. The number of heads is the design's own.
     #[test]
-    fn every_text_is_traced(genome in genomes()) {
-        let dims = Dims { batch: 2, time: 40, d_model: 32, num_heads: 3, args: Default::default() };
+    fn every_text_is_admitted_and_proved(genome in genomes()) {
+        let dims = Dims { batch: 1, time: 64, d_model: 32, num_heads: 3, args: Default::default() };
+        let config = GateConfig { max_complexity: ComplexityClass::Higher, ..GateConfig::new(dims) };
         let source = text(&genome);
-        let traced = trace(&source, &dims, &Options::default());
-        prop_assert!(traced.is_ok(), "{:?}\n{}", traced.err(), source);
-        let traced = traced.unwrap();
-        prop_assert!(traced.hidden_state.is_empty() && traced.notes.is_empty(), "{:?}", traced.notes);
-        prop_assert_eq!(traced.class, "Mixer");
+        let report = gate::check(&source, &config);
+        prop_assert!(report.admitted && report.findings.is_empty(), "{:?}\n{}", report.findings, source);
+        let linear = report.complexity.unwrap().class == ComplexityClass::Linear;
+        prop_assert!(linear || genome.paths.contains(&Path::Attention), "{:?}", report.complexity);
+        prop_assert!(report.notes.is_empty(), "{:?}", report.notes);
+        prop_assert_eq!(report.class.as_deref(), Some("Mixer"));
     }
 }
