@@ -5,7 +5,7 @@ use std::path::Path;
 
 use move37_core::Hash;
 use move37_events::facts::{Campaign, Corpus, Task, TaskKind};
-use move37_training::data;
+use move37_training::{Error, data};
 
 use super::Config;
 use super::file::TaskSection;
@@ -25,7 +25,7 @@ impl Text {
     }
 
     /// The default text, fetched the first time.
-    pub fn default_text(data: &Path) -> Result<Text, move37_training::Error> {
+    pub fn default_text(data: &Path) -> Result<Text, Error> {
         data::shakespeare(data).map(|corpus| Text::named("shakespeare", &corpus))
     }
 
@@ -153,7 +153,18 @@ fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names.find(|name| !seen.insert(*name))
 }
 
-/// Errors that complete "failed to ..".
-pub fn failed_to(error: move37_training::Error) -> Failure {
-    Failure::failed(format!("failed to {error}"))
+/// Errors that complete "failed to ..", with the next step where they do not name it themselves.
+pub fn failed_to(error: Error) -> Failure {
+    let next = match &error {
+        Error::EmptyText { .. } | Error::ShortText { .. } | Error::LargeText { .. } | Error::Read { .. } => {
+            "; name another text file or folder with --text"
+        }
+        Error::Write { .. } => "; free some space, or choose another directory with --state",
+        Error::ShortDocuments { .. } => "; give a longer text with --text, or a shorter sequence",
+        Error::Settings(_) => "; `move37 config show` prints settings that make sense",
+        Error::Candidate(_) | Error::Graph(_) | Error::Tensor(_) => "; `move37 check` says what is wrong with it",
+        Error::Diverged { .. } => "; try a smaller learning rate, or mend the candidate there",
+        Error::MissingCorpus { .. } | Error::DamagedCorpus { .. } | Error::Fetch(_) | Error::Cancelled { .. } => "",
+    };
+    Failure::failed(format!("failed to {error}{next}"))
 }

@@ -34,7 +34,7 @@ fn examine(campaign: &Campaign, program: &SeedProgram) -> GateReport {
 /// Refuse a campaign whose own programs do not pass the gate; those that come with the binary do.
 ///
 /// # Errors
-/// The first finding about the first program that is refused.
+/// The gravest finding about the first program that is refused.
 pub fn own_programs(campaign: &Campaign) -> Result<(), Failure> {
     for program in campaign.programs.iter().filter(|program| program.genome.is_none()) {
         let report = examine(campaign, program);
@@ -42,15 +42,16 @@ pub fn own_programs(campaign: &Campaign) -> Result<(), Failure> {
             return Err(Failure::usage(format!(
                 "the seed program {} is refused: {}: mend it, `move37 check` tells all",
                 program.name,
-                first_finding(&report)
+                gravest(&report)
             )));
         }
     }
     Ok(())
 }
 
-fn first_finding(report: &GateReport) -> String {
-    match report.findings.first() {
+/// The finding that says most; kinds stand in that order.
+fn gravest(report: &GateReport) -> String {
+    match report.findings.iter().min_by_key(|finding| finding.kind) {
         Some(finding) => format!("{}, line {}: {}", finding.kind, finding.line, finding.message),
         None => "its causality is not proved".to_owned(),
     }
@@ -92,7 +93,7 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
             (true, Some(parameters), Some(cost)) => {
                 format!("{} parameters, {} per sequence", count(parameters), flops(cost.flops as f64))
             }
-            _ => format!("refused: {}", first_finding(report)),
+            _ => format!("refused: {}", gravest(report)),
         };
         output::line(format!("  program  {:<24} {line}", program.name));
     }
