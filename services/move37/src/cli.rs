@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{campaign, check, config, doctor, explain, replay, run, tail, train};
+use crate::command::{bench, campaign, check, config, doctor, explain, replay, run, tail, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -30,6 +30,7 @@ enum Command {
     Campaign(campaign::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Arguments),
+    Bench(bench::Arguments),
 }
 
 /// Run the command that the process was started with.
@@ -61,6 +62,7 @@ impl Command {
             Command::Campaign(arguments) => arguments.json(),
             Command::Config(arguments) => arguments.json(),
             Command::Doctor(arguments) => arguments.json,
+            Command::Bench(arguments) => arguments.json,
         }
     }
 
@@ -75,6 +77,7 @@ impl Command {
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Config(arguments) => config::run(arguments),
             Command::Doctor(arguments) => block_on(doctor::run(arguments)),
+            Command::Bench(arguments) => block_on(bench::run(arguments)),
         }
     }
 }
