@@ -61,7 +61,7 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         live.next().await?.iter().for_each(|entry| view.take(entry));
     }
     let mut reporter = reporter(arguments.json, &view);
-    let (slots, threads) = share_cores(view.config.as_ref().map_or(1, |config| config.lanes));
+    let (slots, threads) = view.config.as_ref().map_or((1, 1), share_cores);
     let backend = Candle { data: arguments.state.data(), threads: threads as usize };
     let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, (slots, threads))?;
     let ending = follow(&mut live, &mut view, &mut *reporter, &mut services).await;

@@ -77,7 +77,7 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
         output::json(&json!({ "kind": "dry_run", "admitted": admitted, "campaign": campaign, "programs": programs }));
         return Ok(Answer::from_bool(admitted));
     }
-    let (slots, threads) = share_cores(campaign.lanes);
+    let (slots, threads) = share_cores(&campaign);
     let runs = campaign.tasks.len() as u32 * campaign.training.seeds;
     output::line(format!(
         "would train {} seed programs and {} experiments, {runs} run(s) each of {} steps, {slots} at a time with {threads} thread(s)",
