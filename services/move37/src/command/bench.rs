@@ -8,20 +8,21 @@ use move37_candidate::cost::ComplexityClass;
 use move37_candidate::gate::GateConfig;
 use move37_candidate::language::Dims;
 use move37_eventlog::EventLog;
-use move37_events::facts::{CampaignFact, CampaignStarted, CommandId};
+use move37_events::facts::{CampaignFact, CampaignStarted, CloseReason, CommandId};
 use move37_runtime::{SystemClock, command};
 use move37_sqlite::SqliteLog;
 use move37_trainer::worker::Idle;
 use move37_training::profile::LAPTOP;
 use serde_json::{Value, json};
 
+use super::check::LENGTH;
 use crate::config::{Config, resolve};
 use crate::engine::Services;
 use crate::failure::{Answer, Failure};
 use crate::journal::{Live, StateDir, campaigns};
 use crate::output;
 use crate::seeds;
-use crate::view::{CampaignView, duration};
+use crate::view::{CampaignView, Phase, duration};
 
 /// Measure what everything but training costs
 #[derive(Debug, clap::Args)]
@@ -55,9 +56,13 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
 
 /// Best of five looks of the gate at each published design.
 fn checks() -> Result<Vec<(String, Duration)>, Failure> {
-    let time = LAPTOP.bytes_length.max(LAPTOP.recall_length);
-    let dims =
-        Dims { batch: 1, time, d_model: LAPTOP.dims.d_model, num_heads: LAPTOP.dims.heads, args: Default::default() };
+    let dims = Dims {
+        batch: 1,
+        time: LENGTH,
+        d_model: LAPTOP.dims.d_model,
+        num_heads: LAPTOP.dims.heads,
+        args: Default::default(),
+    };
     let config = GateConfig { max_complexity: ComplexityClass::Quadratic, ..GateConfig::new(dims) };
     let look = |source: &str| {
         let begun = Instant::now();
@@ -107,6 +112,12 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     }
     let (wall, after) = (begun.elapsed(), processor_time());
     services.drain("the measurement is over").await;
+    if view.phase() != Phase::Closed(CloseReason::Finished) {
+        return Err(Failure::failed(format!(
+            "the campaign of the measurement {}: report this as a defect",
+            view.phase().word()
+        )));
+    }
     let processor = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     Ok(IdleCost { experiments: view.experiments.len(), facts: view.facts, wall, processor })
 }
