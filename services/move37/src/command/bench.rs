@@ -1,5 +1,6 @@
 //! `bench`: what everything but training costs.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,8 @@ use move37_candidate::cost::ComplexityClass;
 use move37_candidate::gate::GateConfig;
 use move37_candidate::language::Dims;
 use move37_eventlog::EventLog;
-use move37_events::facts::{CampaignFact, CampaignStarted, CloseReason, CommandId};
+use move37_events::Fact;
+use move37_events::facts::{CampaignFact, CampaignStarted, CloseReason, CommandId, RunFact};
 use move37_runtime::{SystemClock, command};
 use move37_sqlite::SqliteLog;
 use move37_trainer::worker::Idle;
@@ -22,13 +24,13 @@ use crate::failure::{Answer, Failure};
 use crate::journal::{Live, StateDir, campaigns};
 use crate::output;
 use crate::seeds;
-use crate::view::{CampaignView, Phase, duration};
+use crate::view::{Book, CampaignView, Phase, duration};
 
 /// Measure what everything but training costs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  move37 bench --experiments 100\n\n\
     Measures the gate on every published design, a campaign whose trainer answers at once, and, for every finished\n\
-    campaign of the state directory, the share of its wall time that was not training.")]
+    campaign of the state directory, the share of its wall time in which nothing was trained.")]
 pub struct Arguments {
     /// Experiments of the campaign whose trainer does nothing
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
@@ -44,7 +46,10 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     let checks = checks()?;
     let idle = idle(arguments.experiments).await?;
     let shares = match arguments.state.log_path().exists() {
-        true => campaigns(&arguments.state.read().await?).iter().filter_map(share).collect(),
+        true => {
+            let book = arguments.state.read().await?;
+            campaigns(&book).iter().filter_map(|view| share(&book, view)).collect()
+        }
         false => Vec::new(),
     };
     match arguments.json {
@@ -149,22 +154,59 @@ impl Drop for Scratch {
     }
 }
 
-/// Wall time of a finished campaign, and the part of it that was not training. One lane only: with several, trainings
-/// overlap.
+/// Wall time of a finished campaign, and the part of it in which nothing was trained.
 struct Share {
     campaign: String,
     wall: Duration,
     other: f64,
 }
 
-fn share(view: &CampaignView) -> Option<Share> {
+fn share(book: &Book, view: &CampaignView) -> Option<Share> {
     let started = view.started?;
-    if !view.phase().is_over() || view.config.as_ref()?.lanes != 1 {
+    if !view.phase().is_over() {
         return None;
     }
-    let wall = Duration::from_millis(view.newest.millis().saturating_sub(started.millis()));
-    let other = 1.0 - view.spend().seconds / wall.as_secs_f64().max(1e-9);
-    Some(Share { campaign: view.id.to_string(), wall, other })
+    let wall = view.newest.millis().saturating_sub(started.millis());
+    let trained = covered(runs(book, view));
+    let other = 1.0 - trained as f64 / wall.max(1) as f64;
+    Some(Share { campaign: view.id.to_string(), wall: Duration::from_millis(wall), other })
+}
+
+/// From when to when each run of a campaign was trained, in milliseconds.
+fn runs(book: &Book, view: &CampaignView) -> Vec<(u64, u64)> {
+    let mut begun = HashMap::new();
+    let mut runs = Vec::new();
+    for entry in book.of(&view.id) {
+        let time = entry.record.envelope.time.millis();
+        match &entry.fact {
+            Fact::Run(RunFact::RunAccepted(fact)) => {
+                begun.insert((fact.run.clone(), fact.attempt), time);
+            }
+            Fact::Run(RunFact::RunFinished(fact)) => {
+                runs.extend(begun.remove(&(fact.run.clone(), fact.attempt)).map(|begin| (begin, time)));
+            }
+            Fact::Campaign(_)
+            | Fact::Memory(_)
+            | Fact::Researcher(_)
+            | Fact::Engineer(_)
+            | Fact::Trainer(_)
+            | Fact::Run(_)
+            | Fact::Analyst(_) => {}
+        }
+    }
+    runs
+}
+
+/// How much time some intervals cover, overlaps counted once.
+fn covered(mut intervals: Vec<(u64, u64)>) -> u64 {
+    intervals.sort_unstable();
+    let mut until = 0;
+    let mut covered = 0;
+    for (begin, end) in intervals {
+        covered += end.saturating_sub(begin.max(until));
+        until = until.max(end);
+    }
+    covered
 }
 
 fn per_experiment(cost: &IdleCost, time: Duration) -> f64 {
@@ -211,5 +253,16 @@ fn print(checks: &[(String, Duration)], idle: &IdleCost, shares: &[Share]) {
             share.campaign,
             duration(share.wall)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covered;
+
+    #[test]
+    fn time_in_which_two_runs_overlap_counts_once() {
+        assert_eq!(covered(vec![(10, 20), (0, 5), (15, 30), (16, 18)]), 25);
+        assert_eq!(covered(Vec::new()), 0);
     }
 }
