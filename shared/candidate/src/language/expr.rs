@@ -134,7 +134,11 @@ impl<'a> Interp<'a> {
             }
             Expr::Call(e) => self.call_expr(e, scope),
             Expr::Lambda(e) => {
-                let code = Code { params: e.parameters.as_deref(), body: Body::Expr(&e.body) };
+                let code = Code {
+                    params: e.parameters.as_deref(),
+                    body: Body::Expr(&e.body),
+                    library: self.library_depth > 0,
+                };
                 let function = self.function("<lambda>", code, scope)?;
                 Ok(Value::Function(function))
             }

@@ -12,6 +12,7 @@ mod class;
 mod expr;
 mod index;
 mod interp;
+mod library;
 mod number;
 mod parse;
 mod reference;

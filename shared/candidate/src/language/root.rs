@@ -20,10 +20,10 @@ use crate::ir::{DType, NodeId, Op, ParamKind, Span};
 const STACK: usize = 512 << 20;
 
 /// Names that constructors use for D.
-const WIDTH: &[&str] =
+pub const WIDTH: &[&str] =
     &["d_model", "hidden_size", "dim", "embed_dim", "n_embd", "model_dim", "embedding_dim", "d_embed", "n_embed"];
 /// Names for the number of heads.
-const HEADS: &[&str] =
+pub const HEADS: &[&str] =
     &["num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "nheads", "nhead", "num_head"];
 
 /// Trace on a thread of its own with a large stack.

@@ -121,13 +121,15 @@ impl<'a> Interp<'a> {
     fn recover(&mut self, result: Eval<()>, targets: &[&'a Expr], scope: &Rc<Scope>) -> Eval<()> {
         match result {
             Err(Stop::Fault(finding))
-                if finding.kind != FindingKind::Limit && self.try_depth == 0 && self.findings.len() < MAX_FINDINGS =>
+                if finding.kind != FindingKind::Limit
+                    && self.try_depth + self.library_depth == 0
+                    && self.findings.len() < MAX_FINDINGS =>
             {
                 if !self.findings.contains(&finding) {
                     self.findings.push(*finding);
                 }
             }
-            Err(Stop::Poisoned) if !targets.is_empty() => {}
+            Err(Stop::Poisoned) if !targets.is_empty() && self.library_depth == 0 => {}
             other => return other,
         }
         for target in targets {

@@ -1,12 +1,14 @@
 //! New tensors: constants, ranges, masks, random numbers.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin, METHOD, TORCH};
 use crate::finding::FindingKind;
 use crate::ir::{Compare, DType, Distribution, NodeId, Op};
 use crate::language::interp::{Eval, Interp};
 use crate::language::number::number;
 use crate::language::tensor::{Layout, Role, Tensor};
-use crate::language::value::{Phase, Value};
+use crate::language::value::{Instance, Phase, Value};
 
 const TM: u32 = TORCH | METHOD;
 const NEW: &str = "input,*size,*,dtype?,device?,requires_grad?,layout?";
@@ -284,6 +286,28 @@ pub const TABLE: &[Builtin] = &[
         },
     },
     Builtin { name: "manual_seed", places: TORCH, signature: "seed", run: |_, _| Ok(Value::None) },
+    Builtin {
+        name: "finfo|iinfo",
+        places: TORCH,
+        signature: "type?",
+        run: |s, a| {
+            // Floats are computed in single precision whatever they are called, integers in 64 bits.
+            let integer = matches!(a.value("type"), Value::DType(name) if !name.contains("float"));
+            let class = s.classes["finfo"].clone();
+            let info = Instance { class, attrs: Default::default(), buffers: Default::default(), born: s.phase };
+            if integer {
+                info.set("min", Value::Int(i64::MIN));
+                info.set("max", Value::Int(i64::MAX));
+            } else {
+                for (name, value) in
+                    [("min", f32::MIN), ("max", f32::MAX), ("eps", f32::EPSILON), ("tiny", f32::MIN_POSITIVE)]
+                {
+                    info.set(name, Value::Float(f64::from(value)));
+                }
+            }
+            Ok(Value::Instance(Rc::new(info)))
+        },
+    },
     Builtin {
         name: "is_tensor",
         places: TORCH,

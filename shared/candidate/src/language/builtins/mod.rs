@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use args::Args;
-pub use modules::{install, names as classes};
+pub use modules::{install, names as classes, refused};
 pub use nn::{all_modules, children, make_parameter, named_parameters};
 
 use super::interp::{Eval, Interp};

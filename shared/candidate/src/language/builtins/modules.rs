@@ -68,6 +68,7 @@ pub fn install(s: &mut Interp<'_>) {
     }
     s.classes.insert("Parameter", make("Parameter", vec![], &[]));
     s.classes.insert("Buffer", make("Buffer", vec![], &[]));
+    s.classes.insert("finfo", make("finfo", vec![], &[]));
 }
 
 /// A class of `torch.nn` by name.
@@ -81,6 +82,11 @@ pub fn class(s: &Interp<'_>, name: &str) -> Option<Rc<Class>> {
 /// Why a class is refused, where there is a reason.
 pub fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(n, _)| *n == name).map(|(_, why)| *why)
+}
+
+/// Classes that are refused, and why.
+pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().copied()
 }
 
 /// All names of classes.

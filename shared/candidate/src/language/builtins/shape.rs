@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::args::axis;
 use super::{Args, Builtin, F, METHOD, TORCH};
 use crate::finding::FindingKind;
-use crate::ir::{Axis, DType, Op};
+use crate::ir::{Axis, DType, Op, Unary};
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::{Layout, Tensor, View};
 use crate::language::value::{Value, dtype_of};
@@ -581,13 +581,12 @@ pub const TABLE: &[Builtin] = &[
         run: |s, a| {
             let x = a.tensor(s, "input")?;
             let node = s.read(&x)?;
-            match s.differentiable[node.index()] {
-                true => Err(s
-                    .fault(FindingKind::Unsupported, "detach() would cut the gradient, which is not supported")
-                    .hint("leave it out, or compute from constants")
-                    .into()),
-                false => Ok(Value::Tensor(x.alias())),
+            if !s.differentiable[node.index()] {
+                return Ok(Value::Tensor(x.alias()));
             }
+            let made = s.graph.unary(Unary::Detach, node);
+            let node = s.made(made)?;
+            Ok(Value::Tensor(Tensor::perhaps_view(&x, node)))
         },
     },
     Builtin { name: "float", places: METHOD, signature: "input", run: |s, a| to(s, a, DType::F32) },
