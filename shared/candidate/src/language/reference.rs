@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::class::MODULES;
-use super::{Limits, builtins, library, root};
+use super::{Limits, arguments, builtins, library};
 
 /// One page: what a candidate may import and call, what it is called with, and what is refused.
 pub fn reference() -> String {
@@ -14,8 +14,8 @@ pub fn reference() -> String {
         page,
         "Constructors are called by name with D for {}; with the number of heads for {}; everything else needs a \
          default or is given by `--arg`.\n",
-        code(root::WIDTH),
-        code(root::HEADS),
+        code(arguments::WIDTH),
+        code(arguments::HEADS),
     );
     let limits = Limits::default();
     let _ = writeln!(

@@ -78,7 +78,7 @@ pub const TABLE: &[Builtin] = &[
         run: |s, a| {
             let list = own_list(s, a)?;
             let items = list.items.borrow().clone();
-            let mut items = super::python::sort(s, items, a.opt("key"))?;
+            let mut items = super::iteration::sort(s, items, a.opt("key"))?;
             if a.bool_or(s, "reverse", false)? {
                 items.reverse();
             }
