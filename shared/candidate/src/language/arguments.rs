@@ -1,13 +1,15 @@
 //! What a layer is constructed with.
 
+use std::rc::Rc;
+
+use ruff_python_ast::{self as ast, Expr};
+
 use super::interp::Interp;
 use super::root::Fail;
 use super::value::{Class, Value};
 use super::{ArgValue, Dims};
 use crate::finding::{Finding, FindingKind};
 use crate::ir::Span;
-use ruff_python_ast::{self as ast, Expr};
-use std::rc::Rc;
 
 /// Names that constructors use for D.
 pub const WIDTH: &[&str] =

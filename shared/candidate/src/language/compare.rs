@@ -1,11 +1,13 @@
 //! Comparison, membership and truth.
 
+use std::rc::Rc;
+
+use ruff_python_ast::CmpOp;
+
 use super::interp::{Eval, Interp, Stop};
 use super::number::{number, range_len};
 use super::value::Value;
 use crate::ir::Compare;
-use ruff_python_ast::CmpOp;
-use std::rc::Rc;
 
 impl Interp<'_> {
     pub fn compare_op(&mut self, op: CmpOp, a: &Value, b: &Value) -> Eval<Value> {

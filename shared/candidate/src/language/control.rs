@@ -1,11 +1,13 @@
 //! Branches, loops, exceptions and contexts.
 
+use std::rc::Rc;
+
+use ruff_python_ast as ast;
+
 use super::interp::{Eval, Interp, Raised, Stop};
 use super::stmt::Flow;
 use super::value::{Scope, Value};
 use crate::finding::FindingKind;
-use ruff_python_ast as ast;
-use std::rc::Rc;
 
 impl<'a> Interp<'a> {
     pub fn if_stmt(&mut self, s: &'a ast::StmtIf, scope: &Rc<Scope>) -> Eval<Flow> {

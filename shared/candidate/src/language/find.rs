@@ -1,11 +1,13 @@
 //! Which class of the text is the layer.
 
+use std::collections::HashMap;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+
 use super::Options;
 use crate::finding::{Finding, FindingKind};
 use crate::ir::Span;
-use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_python_ast::{self as ast, Expr, Stmt};
-use std::collections::HashMap;
 
 /// Classes to try: those that nothing else in the text names, the last first.
 pub fn candidates(module: &ast::ModModule, options: &Options) -> Result<Vec<String>, Finding> {

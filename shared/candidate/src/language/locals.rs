@@ -1,8 +1,9 @@
 //! The names that belong to a function.
 
+use std::collections::HashSet;
+
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use std::collections::HashSet;
 
 /// Names that a function's body assigns, and whether it yields.
 pub fn locals_of(body: &[Stmt]) -> (HashSet<String>, bool) {

@@ -1,10 +1,11 @@
 //! Operators, truth and text of values.
 
+use ruff_python_ast::{Operator, UnaryOp};
+
 use super::interp::{Eval, Interp, Stop};
 use super::value::{Dict, Value};
 use crate::finding::FindingKind;
 use crate::ir::{Binary, DType, Unary};
-use ruff_python_ast::{Operator, UnaryOp};
 
 impl Interp<'_> {
     /// `a op b`.

@@ -1,5 +1,9 @@
 //! Find the layer in the text, construct it, name its parameters, call it.
 
+use std::rc::Rc;
+
+use ruff_python_ast::{self as ast, Stmt};
+
 use super::arguments::constructor_arguments;
 use super::builtins::{all_modules, install, named_parameters};
 use super::find::candidates;
@@ -12,8 +16,6 @@ use super::value::{Class, Instance, Phase, Value};
 use super::{Attempt, Dims, Options, Traced};
 use crate::finding::{Finding, FindingKind};
 use crate::ir::{DType, NodeId, Op, ParamKind, Span};
-use ruff_python_ast::{self as ast, Stmt};
-use std::rc::Rc;
 
 /// Reserved for the parser's and the interpreter's recursion; only what is used is ever touched.
 const STACK: usize = 512 << 20;

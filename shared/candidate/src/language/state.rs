@@ -1,5 +1,8 @@
 //! What a call of the layer leaves behind for the next.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use super::Dims;
 use super::builtins::all_modules;
 use super::interp::{Interp, Stop};
@@ -7,8 +10,6 @@ use super::root::{Fail, forward};
 use super::value::{Instance, Value};
 use crate::finding::{Finding, FindingKind};
 use crate::ir::{NodeId, Span};
-use std::collections::HashMap;
-use std::rc::Rc;
 
 /// Call the layer again: a different output or a moving state is a state between calls.
 pub fn second_call(

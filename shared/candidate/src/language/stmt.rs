@@ -1,10 +1,12 @@
 //! Statements.
 
+use std::rc::Rc;
+
+use ruff_python_ast::{self as ast, Expr, Stmt};
+
 use super::interp::{Eval, Interp, Stop};
 use super::value::{Key, Phase, Scope, ScopeKind, Value};
 use crate::finding::FindingKind;
-use ruff_python_ast::{self as ast, Expr, Stmt};
-use std::rc::Rc;
 
 /// How a block ended.
 pub enum Flow {

@@ -1,9 +1,10 @@
 //! Methods of strings, lists, dicts, sets and numbers.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin, DICT, LIST, NUMBER, SET, STR};
 use crate::language::interp::{Eval, Interp};
 use crate::language::value::{List, Table, Value};
-use std::rc::Rc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin {

@@ -1,11 +1,12 @@
 //! Copies, dtypes, devices, and what a tensor says of itself.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin, METHOD, TORCH};
 use crate::ir::{DType, Unary};
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::{Layout, Tensor};
 use crate::language::value::{Value, dtype_of};
-use std::rc::Rc;
 
 const TM: u32 = TORCH | METHOD;
 

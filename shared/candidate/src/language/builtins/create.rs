@@ -1,5 +1,7 @@
 //! Tensors from values and sizes.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin, METHOD, TORCH};
 use crate::finding::FindingKind;
 use crate::ir::{DType, NodeId};
@@ -7,7 +9,6 @@ use crate::language::interp::{Eval, Interp};
 use crate::language::number::number;
 use crate::language::tensor::{Layout, Role, Tensor};
 use crate::language::value::{Instance, Phase, Value};
-use std::rc::Rc;
 
 const NEW: &str = "input,*size,*,dtype?,device?,requires_grad?,layout?";
 

@@ -1,5 +1,7 @@
 //! Tensors made of tensors: join, repeat, reverse, shift, pad.
 
+use std::rc::Rc;
+
 use super::args::axis;
 use super::shape::expand;
 use super::{Builtin, F, METHOD, TORCH};
@@ -8,7 +10,6 @@ use crate::ir::Op;
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::Tensor;
 use crate::language::value::Value;
-use std::rc::Rc;
 
 const TM: u32 = TORCH | METHOD;
 

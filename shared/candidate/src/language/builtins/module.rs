@@ -1,9 +1,10 @@
 //! What every module can do, and walking over modules and their parameters.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin};
 use crate::language::interp::{Eval, Interp};
 use crate::language::value::{Instance, Value};
-use std::rc::Rc;
 
 /// Methods of every module.
 pub const MODULE: &[Builtin] = &[

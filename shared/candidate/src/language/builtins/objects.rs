@@ -1,11 +1,12 @@
 //! Functions of Python that ask about objects.
 
+use std::rc::Rc;
+
 use super::{Builtin, DATACLASSES, FUNCTOOLS, PYTHON};
 use crate::finding::FindingKind;
 use crate::language::interp::{Eval, Interp, Stop};
 use crate::language::tensor::Role;
 use crate::language::value::Value;
-use std::rc::Rc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin {

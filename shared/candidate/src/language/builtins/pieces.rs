@@ -1,12 +1,13 @@
 //! Parts of tensors: split, select, windows, diagonals.
 
+use std::rc::Rc;
+
 use super::{Builtin, METHOD, TORCH};
 use crate::finding::FindingKind;
 use crate::ir::{Axis, DType, Op};
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::{Tensor, View};
 use crate::language::value::Value;
-use std::rc::Rc;
 
 const TM: u32 = TORCH | METHOD;
 

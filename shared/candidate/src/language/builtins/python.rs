@@ -1,11 +1,12 @@
 //! Names of Python itself, and conversions between its types.
 
+use std::rc::Rc;
+
 use super::{Builtin, PYTHON, WARNINGS};
 use crate::ir::{DType, Unary};
 use crate::language::interp::{Eval, Interp, Stop};
 use crate::language::number::number;
 use crate::language::value::{Dict, Value};
-use std::rc::Rc;
 
 /// Types that can be called and asked for by `isinstance`.
 pub const TYPES: &[&str] =

@@ -1,5 +1,7 @@
 //! Views: the same memory in another shape or order.
 
+use std::rc::Rc;
+
 use super::args::axis;
 use super::{Builtin, METHOD, TORCH};
 use crate::finding::FindingKind;
@@ -7,7 +9,6 @@ use crate::ir::{Axis, DType};
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::{Layout, Tensor, View};
 use crate::language::value::Value;
-use std::rc::Rc;
 
 const TM: u32 = TORCH | METHOD;
 
