@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ir::{DType, Graph, Node, Op, ParamKind};
+use crate::ir::{DType, Graph, Node, Op, ParamKind, Unary};
 
 /// What one forward pass costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,7 @@ pub fn flops(graph: &Graph, node: &Node) -> u64 {
     let n = node.elements() as u64;
     let operand = |k: usize| graph.node(node.inputs[k]);
     match &node.op {
+        Op::Unary(Unary::Detach) => 0,
         Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Where => n,
         Op::Matmul => 2 * n * operand(0).shape.last().copied().unwrap_or(1) as u64,
         Op::Reduce { .. } | Op::CumSum(_) | Op::CumProd(_) | Op::ArgMax(_) => operand(0).elements() as u64,
@@ -101,7 +102,7 @@ pub fn flops(graph: &Graph, node: &Node) -> u64 {
     }
 }
 
-/// Reshapes share memory with their operand, so they neither need nor keep bytes of their own.
+/// Reshapes and detached values share memory with their operand, so they neither need nor keep bytes of their own.
 fn peak(graph: &Graph, live: &[bool], varies: &[bool]) -> u64 {
     let nodes = graph.nodes();
     let mut owner: Vec<usize> = (0..nodes.len()).collect();
@@ -110,7 +111,7 @@ fn peak(graph: &Graph, live: &[bool], varies: &[bool]) -> u64 {
         if !live[i] {
             continue;
         }
-        if matches!(node.op, Op::Reshape) {
+        if matches!(node.op, Op::Reshape | Op::Unary(Unary::Detach)) {
             owner[i] = owner[node.inputs[0].index()];
         }
         for input in &node.inputs {

@@ -3,7 +3,7 @@
 use super::report::{Bytes, FlopsAt, GateConfig, GateReport, Proof};
 use crate::cost::{Cost, cost, growth};
 use crate::finding::{Finding, FindingKind};
-use crate::ir::{Graph, Op, ParamKind, Span, canonical_hash};
+use crate::ir::{Graph, NodeId, Op, ParamKind, Span, canonical_hash};
 use crate::language::{Attempt, Dims, Options, Traced, attempt};
 use crate::taint::{self, Verdict, Witness};
 
@@ -18,8 +18,9 @@ pub fn check(source: &str, config: &GateConfig) -> GateReport {
     let first = trace_at(source, config, 1, config.dims.time);
     report.class.clone_from(&first.class);
     let Some(traced) = first.traced else {
-        // As far as it went: the parameters are known once the layer could be constructed.
-        report.parameters = first.partial.map(|graph| graph.parameter_count() as u64);
+        if let Some(graph) = first.partial {
+            partial(graph, config.dims.time, &mut report);
+        }
         report.add(first.findings, config);
         return report;
     };
@@ -41,6 +42,23 @@ pub fn check(source: &str, config: &GateConfig) -> GateReport {
 fn trace_at(source: &str, config: &GateConfig, batch: usize, time: usize) -> Attempt {
     let dims = Dims { batch, time, ..config.dims.clone() };
     attempt(source, &dims, &Options { class: config.class.clone(), limits: config.limits })
+}
+
+/// What is known of a refused program: its parameters once it could be constructed, and all that forward computed.
+fn partial(mut graph: Graph, time: usize, report: &mut GateReport) {
+    let mut varies = vec![false; graph.nodes().len()];
+    let mut used = vec![false; graph.nodes().len()];
+    for (i, node) in graph.nodes().iter().enumerate() {
+        varies[i] = matches!(node.op, Op::Input(_)) || node.inputs.iter().any(|n| varies[n.index()]);
+        node.inputs.iter().for_each(|n| used[n.index()] = true);
+    }
+    graph.outputs = (0..varies.len()).filter(|&i| varies[i] && !used[i]).map(|i| NodeId(i as u32)).collect();
+    let own = cost(&graph);
+    report.parameters = Some(own.parameters);
+    report.bytes = Some(Bytes { activations: own.bytes, peak: own.peak_bytes });
+    report.flops.push(FlopsAt { length: time, flops: own.flops });
+    report.lines = own.lines;
+    report.graph_hash = Some(canonical_hash(&graph).to_hex().to_string());
 }
 
 /// Cost at T/2, T, 2T and 4T, and what the policy says about it.

@@ -161,6 +161,7 @@ pub fn unary(f: Unary, x: f64) -> f64 {
         Unary::Ceil => x.ceil(),
         Unary::Round => x.round_ties_even(),
         Unary::Not => f64::from(u8::from(x == 0.0)),
+        Unary::Detach => x,
     }
 }
 

@@ -1,20 +1,30 @@
 //! The identity of a graph: what it computes, not how it is written.
 //!
-//! Names, formatting, dead code, the order of commutative operands, no-op reshapes and the way constants are made do
-//! not matter; shapes do. Parameters are known by shape, kind, initial value and by where they are used.
+//! Names, formatting, dead code, the order and grouping of commutative operands, steps that change nothing
+//! ([`super::canonical`]) and the way constants are made do not matter; shapes do. Parameters are known by shape, kind,
+//! initial value and by where they are used.
 
+use std::collections::HashMap;
+
+use super::canonical::{MAX_FOLDED, canonical};
 use super::constant::Constants;
-use super::graph::{Graph, NodeId, ParamKind};
-use super::op::{Binary, Compare, DType, Op};
+use super::graph::{Graph, Node, NodeId, ParamKind};
+use super::op::{Binary, Compare, DType, Op, Unary};
+use super::sum::Sum;
 
 /// A BLAKE3 digest.
 pub type Digest = blake3::Hash;
 
-/// Constants of more elements are hashed by how they are made.
-const MAX_FOLDED: usize = 1 << 16;
-
 /// The hash of everything that the outputs depend on.
 pub fn canonical_hash(graph: &Graph) -> Digest {
+    match canonical(graph) {
+        Ok(canonical) => identity(&canonical),
+        // Rewrites keep shapes, so this is a graph that was not built by its own rules.
+        Err(_) => identity(graph),
+    }
+}
+
+fn identity(graph: &Graph) -> Digest {
     let live = graph.reachable(&graph.outputs);
     let mut constants = Constants::default();
     let folded = fold(graph, &live, &mut constants);
@@ -32,15 +42,11 @@ pub fn canonical_hash(graph: &Graph) -> Digest {
             used.push(refined[*p as usize]);
         }
     }
-    sort(&mut used);
+    used.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
     let second = upward(graph, &live, &folded, &refined);
     let mut parts: Vec<Digest> = graph.outputs.iter().map(|o| second[o.index()]).collect();
     parts.extend(used);
     combine("graph", &parts)
-}
-
-fn sort(digests: &mut [Digest]) {
-    digests.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
 }
 
 fn combine(tag: &str, parts: &[Digest]) -> Digest {
@@ -88,105 +94,105 @@ fn parameter(graph: &Graph, init: NodeId, kind: ParamKind, shape: &[usize]) -> D
 fn upward(graph: &Graph, live: &[bool], folded: &[Option<Digest>], params: &[Digest]) -> Vec<Digest> {
     let none = blake3::hash(b"");
     let mut digests = vec![none; live.len()];
-    for (i, node) in graph.nodes().iter().enumerate() {
-        if !live[i] {
-            continue;
-        }
-        if let Some(digest) = folded[i] {
-            digests[i] = digest;
-            continue;
-        }
-        let mut inputs: Vec<Digest> = node.inputs.iter().map(|n| digests[n.index()]).collect();
-        match &node.op {
-            op if commutes(op) => sort(&mut inputs),
-            Op::Compare(Compare::Gt | Compare::Ge) => inputs.reverse(),
-            _ => {}
-        }
-        let head = match &node.op {
-            Op::Param(p) => {
-                digests[i] = params.get(*p as usize).copied().unwrap_or(none);
-                continue;
-            }
-            Op::Random { distribution, .. } => format!("{distribution:?}"),
-            Op::Binary(f) => format!("{f:?}"),
-            Op::Compare(Compare::Gt) => "Lt".to_owned(),
-            Op::Compare(Compare::Ge) => "Le".to_owned(),
-            Op::Compare(c) => format!("{c:?}"),
-            Op::Reshape => {
-                // Only the first and the last shape of a chain of reshapes matter.
-                let source = reshape_source(graph, folded, node.inputs[0]);
-                if graph.shape(source) == node.shape {
-                    digests[i] = digests[source.index()];
-                    continue;
+    // Per node of a chain, the sum of all its terms however they are grouped.
+    let mut sums: Vec<Option<(Binary, Sum)>> = vec![None; live.len()];
+    let mut known: HashMap<(Sum, &[usize]), Digest> = HashMap::new();
+    for (i, node) in graph.nodes().iter().enumerate().filter(|(i, _)| live[*i]) {
+        let chained = chain(&node.op).filter(|_| folded[i].is_none());
+        digests[i] = match (&node.op, folded[i], chained) {
+            (_, Some(digest), _) => digest,
+            (Op::Param(p), ..) => params.get(*p as usize).copied().unwrap_or(none),
+            (_, _, Some(f)) => {
+                let mut total = Sum::default();
+                for (k, input) in node.inputs.iter().map(|n| n.index()).enumerate() {
+                    let term = match sums[input] {
+                        Some((g, sum)) if g == f => sum,
+                        _ => Sum::of(digests[input]),
+                    };
+                    total = if negated(&node.op, k) { total.minus(term) } else { total.plus(term) };
                 }
-                inputs = vec![digests[source.index()]];
-                "Reshape".to_owned()
+                sums[i] = Some((f, total));
+                let made = combine("chain", &[head(&format!("{f:?}"), node), total.digest()]);
+                known.get(&(total, &node.shape[..])).copied().unwrap_or(made)
             }
-            Op::Cast => format!("Cast {:?}", node.dtype),
-            op => format!("{op:?}"),
+            _ => {
+                let mut inputs: Vec<Digest> = node.inputs.iter().map(|n| digests[n.index()]).collect();
+                if commutes(&node.op) {
+                    inputs.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+                }
+                let text = match &node.op {
+                    Op::Random { distribution, .. } => format!("{distribution:?}"),
+                    Op::Cast => format!("Cast {:?}", node.dtype),
+                    op => format!("{op:?}"),
+                };
+                inputs.insert(0, head(&text, node));
+                combine("node", &inputs)
+            }
         };
-        let dtype = if matches!(node.op, Op::Input(_)) { node.dtype } else { DType::F32 };
-        let head = blake3::hash(format!("{head} {:?} {dtype:?}", node.shape).as_bytes());
-        inputs.insert(0, head);
-        digests[i] = combine("node", &inputs);
+        known.entry((Sum::of(digests[i]), &node.shape)).or_insert(digests[i]);
+        if let Some((_, total)) = sums[i] {
+            known.entry((total, &node.shape)).or_insert(digests[i]);
+        }
     }
     digests
 }
 
-/// The node that stands for another: reshapes that change nothing stand for their source.
-fn stand_in(graph: &Graph, folded: &[Option<Digest>], id: NodeId) -> NodeId {
-    let source = reshape_source(graph, folded, id);
-    if graph.shape(source) == graph.shape(id) { source } else { id }
+fn head(text: &str, node: &Node) -> Digest {
+    let dtype = if matches!(node.op, Op::Input(_)) { node.dtype } else { DType::F32 };
+    blake3::hash(format!("{text} {:?} {dtype:?}", node.shape).as_bytes())
 }
 
-/// Where a chain of reshapes starts.
-fn reshape_source(graph: &Graph, folded: &[Option<Digest>], mut id: NodeId) -> NodeId {
-    while matches!(graph.node(id).op, Op::Reshape) && folded[id.index()].is_none() {
-        id = graph.node(id).inputs[0];
-    }
-    id
-}
-
-/// Per node, a digest of all its uses: what uses it, and how that is used in turn. Only nodes that count are visited:
-/// the middle of a chain of reshapes does not, nor does what lies below a folded constant.
+/// Per node, a digest of all its uses: what uses it, and how that is used in turn. A link of a chain passes on what
+/// uses the chain.
 fn downward(graph: &Graph, folded: &[Option<Digest>], upward: &[Digest]) -> Vec<Digest> {
-    let mut uses: Vec<Vec<Digest>> = vec![Vec::new(); upward.len()];
-    for (k, &output) in graph.outputs.iter().enumerate() {
-        let output = stand_in(graph, folded, output);
-        uses[output.index()].push(blake3::hash(format!("output {k}").as_bytes()));
+    let mut uses: Vec<Option<Sum>> = vec![None; upward.len()];
+    let mut passed: Vec<Option<Sum>> = vec![None; upward.len()];
+    let add = |place: &mut Option<Sum>, sum: Sum| *place = Some(place.unwrap_or_default().plus(sum));
+    for (k, output) in graph.outputs.iter().enumerate() {
+        add(&mut uses[output.index()], Sum::of(blake3::hash(format!("output {k}").as_bytes())));
     }
     let mut contexts = vec![blake3::hash(b""); upward.len()];
     for (i, node) in graph.nodes().iter().enumerate().rev() {
-        if uses[i].is_empty() || folded[i].is_some() {
+        if (uses[i].is_none() && passed[i].is_none()) || folded[i].is_some() {
             continue;
         }
-        sort(&mut uses[i]);
-        contexts[i] = combine("uses", &uses[i]);
-        let inputs: Vec<NodeId> = match node.op {
-            Op::Reshape => vec![reshape_source(graph, folded, node.inputs[0])],
-            _ => node.inputs.iter().map(|&input| stand_in(graph, folded, input)).collect(),
-        };
-        for (k, input) in inputs.into_iter().enumerate() {
-            let place = blake3::hash(&[if commutes(&node.op) { 0 } else { turned(&node.op, k) }]);
-            uses[input.index()].push(combine("use", &[upward[i], contexts[i], place]));
+        contexts[i] = uses[i].unwrap_or_default().plus(passed[i].unwrap_or_default()).digest();
+        if let Some(f) = chain(&node.op) {
+            let mut own = passed[i].unwrap_or_default();
+            if let Some(uses) = uses[i] {
+                own = own.plus(Sum::of(combine("use", &[upward[i], uses.digest()])));
+            }
+            for (k, input) in node.inputs.iter().map(|n| n.index()).enumerate() {
+                let own = if negated(&node.op, k) { Sum::default().minus(own) } else { own };
+                let inner = chain(&graph.nodes()[input].op) == Some(f) && folded[input].is_none();
+                add(if inner { &mut passed[input] } else { &mut uses[input] }, own);
+            }
+            continue;
+        }
+        for (k, input) in node.inputs.iter().enumerate() {
+            let place = blake3::hash(&[if commutes(&node.op) { 0 } else { k.min(255) as u8 }]);
+            add(&mut uses[input.index()], Sum::of(combine("use", &[upward[i], contexts[i], place])));
         }
     }
     contexts
 }
 
-fn commutes(op: &Op) -> bool {
-    matches!(
-        op,
+/// Operations whose operands can be grouped and ordered at will, by the one that they count as.
+fn chain(op: &Op) -> Option<Binary> {
+    match op {
+        Op::Binary(Binary::Sub) | Op::Unary(Unary::Neg) => Some(Binary::Add),
         Op::Binary(
-            Binary::Add | Binary::Mul | Binary::Maximum | Binary::Minimum | Binary::And | Binary::Or | Binary::Xor
-        ) | Op::Compare(Compare::Eq | Compare::Ne)
-    )
+            f
+            @ (Binary::Add | Binary::Mul | Binary::Maximum | Binary::Minimum | Binary::And | Binary::Or | Binary::Xor),
+        ) => Some(*f),
+        _ => None,
+    }
 }
 
-/// The place of an operand: `a > b` is `b < a`.
-fn turned(op: &Op, place: usize) -> u8 {
-    match op {
-        Op::Compare(Compare::Gt | Compare::Ge) => 1 - place as u8,
-        _ => place.min(255) as u8,
-    }
+fn negated(op: &Op, operand: usize) -> bool {
+    matches!((op, operand), (Op::Binary(Binary::Sub), 1) | (Op::Unary(Unary::Neg), 0))
+}
+
+fn commutes(op: &Op) -> bool {
+    matches!(op, Op::Compare(Compare::Eq | Compare::Ne))
 }

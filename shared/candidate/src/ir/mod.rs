@@ -4,13 +4,16 @@
 //! differentiation, taint, cost and execution each need one rule per [`Op`], and convenience (einsum, mean, masks,
 //! short convolutions of several groups) is lowered to it while tracing.
 
+mod canonical;
 mod constant;
 pub mod eval;
 mod graph;
 mod hash;
 mod op;
 mod shape;
+mod sum;
 
+pub use canonical::canonical;
 pub use constant::Constants;
 pub use graph::{Graph, InputSpec, Node, NodeId, Param, ParamKind};
 pub use hash::{Digest, canonical_hash};

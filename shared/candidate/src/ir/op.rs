@@ -80,6 +80,8 @@ pub enum Unary {
     Ceil,
     Round,
     Not,
+    /// The value itself, through which no gradient passes.
+    Detach,
 }
 
 /// Elementwise functions of two arguments of one dtype, with NumPy broadcasting.

@@ -134,10 +134,12 @@ impl<'a> Interp<'a> {
             *scope.yields.borrow_mut() = Some(Vec::new());
         }
         self.calls += 1;
+        self.library_depth += usize::from(code.library);
         let result = match code.body {
             Body::Expr(e) => self.expr(e, &scope).map(Flow::Return),
             Body::Block(body) => self.block(body, &scope),
         };
+        self.library_depth -= usize::from(code.library);
         self.calls -= 1;
         let value = match result? {
             Flow::Return(value) => value,

@@ -6,6 +6,7 @@ use ruff_python_ast::{self as ast, Expr};
 
 use super::builtins;
 use super::interp::{Body, Code, Eval, Interp, Stop};
+use super::library;
 use super::value::{Class, Dict, Function, Scope, ScopeKind, Value};
 use crate::finding::FindingKind;
 
@@ -27,7 +28,17 @@ pub const MODULES: &[&str] = &[
 ];
 
 /// Modules whose contents mean nothing at run time.
-const TYPING: &[&str] = &["typing", "typing_extensions", "collections.abc", "types", "jaxtyping", "torch.types"];
+const TYPING: &[&str] = &[
+    "typing",
+    "typing_extensions",
+    "collections.abc",
+    "types",
+    "jaxtyping",
+    "torch.types",
+    "fla.models.utils",
+    "transformers.cache_utils",
+    "transformers.processing_utils",
+];
 
 /// Decorators that change nothing about what a function computes.
 const TRANSPARENT: &[&str] = &["compile", "script", "overload", "cache", "lru_cache", "wraps", "abstractmethod"];
@@ -37,7 +48,7 @@ impl<'a> Interp<'a> {
         if s.is_async {
             return self.unsupported("async functions are not supported");
         }
-        let code = Code { params: Some(&s.parameters), body: Body::Block(&s.body) };
+        let code = Code { params: Some(&s.parameters), body: Body::Block(&s.body), library: self.library_depth > 0 };
         let function = self.function(s.name.as_str(), code, scope)?;
         let mut value = Value::Function(function);
         for decorator in s.decorator_list.iter().rev() {
@@ -234,7 +245,7 @@ impl<'a> Interp<'a> {
 
     fn import_finding(&self, path: &str) -> crate::finding::Finding {
         self.fault(FindingKind::Import, format!("import of '{path}' is not allowed"))
-            .hint(format!("allowed: {}", MODULES.join(", ")))
+            .hint(format!("allowed: {}, fla", MODULES.join(", ")))
     }
 
     /// A module by its path.
@@ -242,7 +253,7 @@ impl<'a> Interp<'a> {
         if TYPING.contains(&path) {
             return Ok(Value::Module("typing"));
         }
-        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).find(|m| **m == path) {
+        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).chain(library::PATHS).find(|m| **m == path) {
             return Ok(Value::Module(known));
         }
         if self.try_depth > 0 {
@@ -260,8 +271,11 @@ impl<'a> Interp<'a> {
             });
         }
         let path = format!("{module}.{name}");
-        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).find(|m| **m == path) {
+        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).chain(library::PATHS).find(|m| **m == path) {
             return Ok(Value::Module(known));
+        }
+        if module.split('.').next() == Some("fla") {
+            return self.library_attribute(module, name);
         }
         if let Some(transparent) = TRANSPARENT.iter().find(|t| **t == name)
             && matches!(module, "torch" | "torch.jit" | "functools" | "abc")

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Expr, Number};
 
 use super::interp::{Body, Code, Eval, Interp, Stop};
-use super::stmt::locals_of;
+use super::locals::locals_of;
 use super::value::{Dict, Function, Key, List, Phase, Scope, ScopeKind, Table, Value};
 use crate::finding::FindingKind;
 
@@ -134,7 +134,11 @@ impl<'a> Interp<'a> {
             }
             Expr::Call(e) => self.call_expr(e, scope),
             Expr::Lambda(e) => {
-                let code = Code { params: e.parameters.as_deref(), body: Body::Expr(&e.body) };
+                let code = Code {
+                    params: e.parameters.as_deref(),
+                    body: Body::Expr(&e.body),
+                    library: self.library_depth > 0,
+                };
                 let function = self.function("<lambda>", code, scope)?;
                 Ok(Value::Function(function))
             }
@@ -364,7 +368,7 @@ impl<'a> Interp<'a> {
                     if let Some(spec) = &part.format_spec {
                         let mut format = String::new();
                         self.fstring_elements(&spec.elements, scope, &mut format)?;
-                        shown = super::number::format(&value, &shown, &format);
+                        shown = super::text::format(&value, &shown, &format);
                     }
                     text.push_str(&shown);
                     self.length(text.len(), "string")?;

@@ -12,7 +12,7 @@ use super::tensor::{Layout, Tensor};
 use super::value::{Class, Phase, Scope, ScopeKind, Value};
 use super::{Note, suggest};
 use crate::finding::{Finding, FindingKind};
-use crate::ir::{DType, Graph, NodeId, Op, Span};
+use crate::ir::{DType, Graph, NodeId, Op, Span, Unary};
 
 /// How evaluation stops early.
 pub enum Stop {
@@ -73,6 +73,8 @@ impl Default for Limits {
 pub struct Code<'a> {
     pub params: Option<&'a ast::Parameters>,
     pub body: Body<'a>,
+    /// It belongs to a library, not to the candidate.
+    pub library: bool,
 }
 
 /// What runs when it is called.
@@ -95,6 +97,10 @@ pub struct Interp<'a> {
     /// Nesting of `torch.no_grad()`.
     pub no_grad: usize,
     pub try_depth: usize,
+    /// The library's names, once it was imported from.
+    pub library: Option<Rc<Scope>>,
+    /// Nesting of the library's text.
+    pub library_depth: usize,
     pub codes: Vec<Code<'a>>,
     /// Per code: the names it assigns, and whether it yields.
     pub locals: Vec<(Rc<std::collections::HashSet<String>>, bool)>,
@@ -126,6 +132,8 @@ impl<'a> Interp<'a> {
             phase: Phase::Construct,
             no_grad: 0,
             try_depth: 0,
+            library: None,
+            library_depth: 0,
             codes: Vec::new(),
             locals: Vec::new(),
             scopes: Vec::new(),
@@ -171,6 +179,9 @@ impl<'a> Interp<'a> {
     }
 
     pub fn at_offset(&mut self, offset: TextSize) {
+        if self.library_depth > 0 {
+            return;
+        }
         self.span = self.lines.span(offset);
         self.graph.span = self.span;
     }
@@ -272,25 +283,36 @@ impl<'a> Interp<'a> {
             let message = format!("a tensor of shape {:?} has more than {} elements", node.shape, self.limits.elements);
             return Err(self.fault(FindingKind::Limit, message).into());
         }
+        self.update_differentiable();
+        match self.no_grad > 0 && self.phase == Phase::Forward && self.differentiable[id.index()] {
+            true => {
+                let id = self.graph.unary(Unary::Detach, id).expect("a float node");
+                self.update_differentiable();
+                Ok(id)
+            }
+            false => Ok(id),
+        }
+    }
+
+    fn update_differentiable(&mut self) {
         while self.differentiable.len() < self.graph.nodes().len() {
             let node = &self.graph.nodes()[self.differentiable.len()];
             let own = match node.op {
                 Op::Input(_) => true,
+                Op::Unary(Unary::Detach) => false,
                 Op::Param(i) => self.graph.params[i as usize].kind == crate::ir::ParamKind::Trained,
                 _ => node.inputs.iter().any(|i| self.differentiable[i.index()]),
             };
             self.differentiable.push(own && node.dtype == DType::F32);
         }
-        if self.no_grad > 0 && self.phase == Phase::Forward && self.differentiable[id.index()] {
-            return Err(self
-                .fault(
-                    FindingKind::Unsupported,
-                    "torch.no_grad() in forward would cut the gradient, which is not supported",
-                )
-                .hint("compute it with gradients, or outside forward")
-                .into());
-        }
-        Ok(id)
+    }
+
+    /// Run something as if outside `torch.no_grad()`.
+    pub fn with_grad<T>(&mut self, f: impl FnOnce(&mut Self) -> Eval<T>) -> Eval<T> {
+        let outer = std::mem::take(&mut self.no_grad);
+        let result = f(self);
+        self.no_grad = outer;
+        result
     }
 
     /// A new tensor of a node, laid out row-major.

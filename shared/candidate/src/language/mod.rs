@@ -5,20 +5,28 @@
 //! recursion is bounded. What is not understood is a [`Finding`] with line, column and a way out; a refused statement
 //! is reported and its results are set aside, so that one run finds as many faults as it can.
 
+mod arguments;
 mod attribute;
 mod builtins;
 mod call;
 mod class;
+mod compare;
+mod control;
 mod expr;
+mod find;
 mod index;
 mod interp;
+mod library;
+mod locals;
 mod number;
 mod parse;
 mod reference;
 mod root;
+mod state;
 mod stmt;
 mod subscript;
 mod tensor;
+mod text;
 mod value;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,10 @@
 //! Statements.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
-use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
-use super::interp::{Eval, Interp, Raised, Stop};
+use super::interp::{Eval, Interp, Stop};
 use super::value::{Key, Phase, Scope, ScopeKind, Value};
 use crate::finding::FindingKind;
 
@@ -121,13 +119,15 @@ impl<'a> Interp<'a> {
     fn recover(&mut self, result: Eval<()>, targets: &[&'a Expr], scope: &Rc<Scope>) -> Eval<()> {
         match result {
             Err(Stop::Fault(finding))
-                if finding.kind != FindingKind::Limit && self.try_depth == 0 && self.findings.len() < MAX_FINDINGS =>
+                if finding.kind != FindingKind::Limit
+                    && self.try_depth + self.library_depth == 0
+                    && self.findings.len() < MAX_FINDINGS =>
             {
                 if !self.findings.contains(&finding) {
                     self.findings.push(*finding);
                 }
             }
-            Err(Stop::Poisoned) if !targets.is_empty() => {}
+            Err(Stop::Poisoned) if !targets.is_empty() && self.library_depth == 0 => {}
             other => return other,
         }
         for target in targets {
@@ -251,170 +251,6 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn if_stmt(&mut self, s: &'a ast::StmtIf, scope: &Rc<Scope>) -> Eval<Flow> {
-        let test = self.expr(&s.test, scope)?;
-        self.at(&*s.test);
-        if self.truth(&test)? {
-            return self.block(&s.body, scope);
-        }
-        for clause in &s.elif_else_clauses {
-            let taken = match &clause.test {
-                Some(test) => {
-                    let value = self.expr(test, scope)?;
-                    self.at(test);
-                    self.truth(&value)?
-                }
-                None => true,
-            };
-            if taken {
-                return self.block(&clause.body, scope);
-            }
-        }
-        Ok(Flow::Next)
-    }
-
-    fn for_stmt(&mut self, s: &'a ast::StmtFor, scope: &Rc<Scope>) -> Eval<Flow> {
-        let iterable = self.expr(&s.iter, scope)?;
-        self.at(&*s.iter);
-        // A range is not spread out, so that a long loop meets the tick limit and not the length limit.
-        if let Value::Range(start, stop, step) = iterable {
-            let mut i = start;
-            while (step > 0 && i < stop) || (step < 0 && i > stop) {
-                match self.for_body(s, Value::Int(i), scope)? {
-                    Flow::Break => return Ok(Flow::Next),
-                    Flow::Return(value) => return Ok(Flow::Return(value)),
-                    Flow::Next | Flow::Continue => {}
-                }
-                i = i.saturating_add(step);
-            }
-            return self.block(&s.orelse, scope);
-        }
-        for value in self.iterate(&iterable)? {
-            match self.for_body(s, value, scope)? {
-                Flow::Break => return Ok(Flow::Next),
-                Flow::Return(value) => return Ok(Flow::Return(value)),
-                Flow::Next | Flow::Continue => {}
-            }
-        }
-        self.block(&s.orelse, scope)
-    }
-
-    fn for_body(&mut self, s: &'a ast::StmtFor, value: Value, scope: &Rc<Scope>) -> Eval<Flow> {
-        self.at(&*s.target);
-        self.tick(1)?;
-        self.assign(&s.target, value, scope)?;
-        self.block(&s.body, scope)
-    }
-
-    fn while_stmt(&mut self, s: &'a ast::StmtWhile, scope: &Rc<Scope>) -> Eval<Flow> {
-        loop {
-            self.at(s);
-            self.tick(1)?;
-            let test = self.expr(&s.test, scope)?;
-            self.at(&*s.test);
-            if !self.truth(&test)? {
-                return self.block(&s.orelse, scope);
-            }
-            match self.block(&s.body, scope)? {
-                Flow::Break => return Ok(Flow::Next),
-                Flow::Return(value) => return Ok(Flow::Return(value)),
-                Flow::Next | Flow::Continue => {}
-            }
-        }
-    }
-
-    fn raise_stmt(&mut self, s: &'a ast::StmtRaise, scope: &Rc<Scope>) -> Eval<Flow> {
-        let Some(exc) = &s.exc else {
-            return self.raise("RuntimeError", "re-raised exception");
-        };
-        let value = self.expr(exc, scope)?;
-        self.at(s);
-        let value = match value {
-            Value::Class(_) => self.call(&value, vec![], vec![])?,
-            _ => value,
-        };
-        let Value::Instance(object) = &value else {
-            return self.type_error("exceptions must derive from BaseException");
-        };
-        if !object.class.is_a("BaseException") {
-            return self.type_error("exceptions must derive from BaseException");
-        }
-        let message = match object.get("args") {
-            Some(Value::Tuple(args)) if args.len() == 1 => self.text(&args[0])?,
-            Some(Value::Tuple(args)) if args.is_empty() => String::new(),
-            Some(args) => self.repr(&args)?,
-            None => String::new(),
-        };
-        let class = object.class.clone();
-        Err(Stop::Raise(Box::new(Raised { value, class, message, span: self.span })))
-    }
-
-    fn try_stmt(&mut self, s: &'a ast::StmtTry, scope: &Rc<Scope>) -> Eval<Flow> {
-        self.try_depth += usize::from(!s.handlers.is_empty());
-        let result = self.block(&s.body, scope);
-        self.try_depth -= usize::from(!s.handlers.is_empty());
-        let result = match result {
-            Ok(Flow::Next) => self.block(&s.orelse, scope),
-            Err(Stop::Raise(raised)) => self.handle(s, raised, scope),
-            other => other,
-        };
-        match self.block(&s.finalbody, scope)? {
-            Flow::Next => result,
-            flow => Ok(flow),
-        }
-    }
-
-    fn handle(&mut self, s: &'a ast::StmtTry, raised: Box<Raised>, scope: &Rc<Scope>) -> Eval<Flow> {
-        for handler in &s.handlers {
-            let ast::ExceptHandler::ExceptHandler(handler) = handler;
-            let catches = match &handler.type_ {
-                None => true,
-                Some(kind) => {
-                    let kind = self.expr(kind, scope)?;
-                    let kinds = match kind {
-                        Value::Tuple(kinds) => kinds.to_vec(),
-                        kind => vec![kind],
-                    };
-                    let lineage = raised.class.lineage();
-                    kinds.iter().any(|k| matches!(k, Value::Class(c) if lineage.iter().any(|l| Rc::ptr_eq(l, c))))
-                }
-            };
-            if catches {
-                if let Some(name) = &handler.name {
-                    self.bind(name.as_str(), raised.value.clone(), scope)?;
-                }
-                return self.block(&handler.body, scope);
-            }
-        }
-        Err(Stop::Raise(raised))
-    }
-
-    fn with_stmt(&mut self, s: &'a ast::StmtWith, scope: &Rc<Scope>) -> Eval<Flow> {
-        let mut no_grad = 0;
-        for item in &s.items {
-            let context = self.expr(&item.context_expr, scope)?;
-            self.at(item);
-            match &context {
-                Value::Decorator("no_grad") => no_grad += 1,
-                Value::Decorator(_) => {}
-                other => {
-                    let message = format!("'with' of a {} is not supported", other.kind());
-                    return Err(self
-                        .fault(FindingKind::Unsupported, message)
-                        .hint("only torch.no_grad() and torch.enable_grad()")
-                        .into());
-                }
-            }
-            if let Some(target) = &item.optional_vars {
-                self.assign(target, Value::None, scope)?;
-            }
-        }
-        self.no_grad += no_grad;
-        let result = self.block(&s.body, scope);
-        self.no_grad -= no_grad;
-        result
-    }
-
     fn delete(&mut self, target: &'a Expr, scope: &Rc<Scope>) -> Eval<()> {
         self.at(target);
         match target {
@@ -439,90 +275,6 @@ impl<'a> Interp<'a> {
             }
             Expr::Tuple(ast::ExprTuple { elts, .. }) => elts.iter().try_for_each(|t| self.delete(t, scope)),
             _ => self.unsupported("this cannot be deleted"),
-        }
-    }
-}
-
-/// Names that a function's body assigns, and whether it yields.
-pub fn locals_of(body: &[Stmt]) -> (HashSet<String>, bool) {
-    let mut found = Locals::default();
-    found.visit_body(body);
-    for name in &found.outer {
-        found.names.remove(name);
-    }
-    (found.names, found.yields)
-}
-
-#[derive(Default)]
-struct Locals {
-    names: HashSet<String>,
-    outer: HashSet<String>,
-    yields: bool,
-}
-
-impl<'a> Visitor<'a> for Locals {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        match stmt {
-            // Inner blocks have names of their own.
-            Stmt::FunctionDef(s) => {
-                self.names.insert(s.name.to_string());
-            }
-            Stmt::ClassDef(s) => {
-                self.names.insert(s.name.to_string());
-            }
-            Stmt::Global(s) => self.outer.extend(s.names.iter().map(|n| n.to_string())),
-            Stmt::Nonlocal(s) => self.outer.extend(s.names.iter().map(|n| n.to_string())),
-            Stmt::Import(s) => {
-                for alias in &s.names {
-                    let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
-                    self.names.insert(name.split('.').next().unwrap_or(name).to_owned());
-                }
-            }
-            Stmt::ImportFrom(s) => {
-                self.names.extend(s.names.iter().map(|a| a.asname.as_ref().unwrap_or(&a.name).to_string()));
-            }
-            Stmt::Try(s) => {
-                for handler in &s.handlers {
-                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    self.names.extend(handler.name.as_ref().map(|n| n.to_string()));
-                }
-                walk_stmt(self, stmt);
-            }
-            _ => walk_stmt(self, stmt),
-        }
-    }
-
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Name(name) if matches!(name.ctx, ast::ExprContext::Store | ast::ExprContext::Del) => {
-                self.names.insert(name.id.to_string());
-            }
-            Expr::Lambda(_) => {}
-            // Targets of comprehensions are theirs; walrus targets inside are ours.
-            Expr::ListComp(ast::ExprListComp { elt, generators, .. })
-            | Expr::SetComp(ast::ExprSetComp { elt, generators, .. })
-            | Expr::Generator(ast::ExprGenerator { elt, generators, .. }) => {
-                self.visit_expr(elt);
-                for g in generators {
-                    self.visit_expr(&g.iter);
-                    g.ifs.iter().for_each(|e| self.visit_expr(e));
-                }
-            }
-            Expr::DictComp(d) => {
-                if let Some(key) = &d.key {
-                    self.visit_expr(key);
-                }
-                self.visit_expr(&d.value);
-                for g in &d.generators {
-                    self.visit_expr(&g.iter);
-                    g.ifs.iter().for_each(|e| self.visit_expr(e));
-                }
-            }
-            Expr::Yield(_) | Expr::YieldFrom(_) => {
-                self.yields = true;
-                walk_expr(self, expr);
-            }
-            _ => walk_expr(self, expr),
         }
     }
 }

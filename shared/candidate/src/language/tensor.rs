@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::interp::{Eval, Interp};
+use super::value::Phase;
 use crate::finding::FindingKind;
 use crate::ir::{Axis, DType, NodeId};
 
@@ -138,7 +139,7 @@ impl Interp<'_> {
         }
         let mut node = tensor.storage.node.get();
         for view in tensor.views.iter() {
-            node = self.apply_view(node, view)?;
+            node = self.with_grad(|s| s.apply_view(node, view))?;
         }
         tensor.cache.set((version, node));
         Ok(node)
@@ -172,7 +173,16 @@ impl Interp<'_> {
             self.read(tensor)?;
         }
         let base = storage.node.get();
-        let value = self.unapply(base, &tensor.views.clone(), value)?;
+        if self.no_grad > 0 && self.phase == Phase::Forward && self.differentiable[base.index()] {
+            return Err(self
+                .fault(
+                    FindingKind::Unsupported,
+                    "an in-place change under torch.no_grad() of a tensor that has a gradient",
+                )
+                .hint("take a .detach().clone() of it first")
+                .into());
+        }
+        let value = self.with_grad(|s| s.unapply(base, &tensor.views.clone(), value))?;
         if self.graph.dtype(value) != self.graph.dtype(base) {
             return Err(self.fault(FindingKind::Type, "an in-place operation cannot change the dtype").into());
         }

@@ -108,6 +108,7 @@ pub fn unary(f: Unary, x: Element) -> Element {
             | Unary::Sign
     );
     match x.value {
+        _ if f == Unary::Detach => x,
         Value::Known(v) => Element::known(eval::unary(f, v)),
         Value::Below(v) if flat => Element::known(eval::unary(f, v)),
         _ => x.with(Value::Unknown),

@@ -154,6 +154,17 @@ fn a_refused_program_reports_all_findings_and_its_parameters() {
     assert_eq!(lines, [1, 2, 3]);
     assert_eq!(report.parameters, Some(32 * 32 + 32));
     assert!(!report.admitted);
+    // What was traced before, beside and after the refused lines is counted and known.
+    let more =
+        |text: &str| gate(PROJECT, &format!("y = self.p(x)\nb = torch.sigmiod(y)\nz = {text}\nreturn b + z.vew(2)"));
+    let (report, other) = (more("y.exp()"), more("y.exp() * y"));
+    assert_eq!(report.findings.len(), 2);
+    let line = 128 * 32;
+    assert_eq!(report.flops.iter().map(|f| f.flops).collect::<Vec<_>>(), [line * 64 + line + line]);
+    assert_eq!(other.flops[0].flops, report.flops[0].flops + line);
+    assert!(report.graph_hash.is_some() && report.graph_hash != other.graph_hash);
+    assert_eq!(report.graph_hash, more("torch.exp(y)").graph_hash);
+    assert!(report.bytes.unwrap().activations > 0 && !report.lines.is_empty());
 }
 
 #[test]
@@ -221,4 +232,59 @@ fn the_hash_sees_what_is_computed_and_not_how_it_is_written() {
     let scaled = |v: &str| hash("", &format!("return x * {v}"));
     assert_eq!(scaled("(1.0 + 1.0)"), scaled("torch.full((1,), 2.0)[0]"));
     assert_ne!(scaled("2.0"), scaled("2.5"));
+}
+
+#[test]
+fn the_hash_folds_spellings_of_one_computation() {
+    let two = "self.p = nn.Linear(d_model, d_model)\nself.q = nn.Linear(d_model, d_model)";
+    let hash = |forward: &str| canonical_hash(&ok(two, &format!("a = self.p(x)\nb = self.q(x)\n{forward}")).graph);
+    let same = [
+        ["return a * b", "return a * b * 1", "return 1.0 * (a + 0) * b", "return torch.ones_like(a) * a / 1 * b"],
+        ["return a * b", "return -(-(a * b))", "return 0 - (0 - a) * b - 0", "return (a * b) ** 1"],
+        ["return a - b", "return -b + a", "return -(b - a)", "return a + -b"],
+        ["return a + b + x", "return b + (x + a)", "return x + b + a", "return (x + 0.0) + (b - -a)"],
+        ["return a * b * x", "return (x * b) * a", "return x * (a * b)", "return a.mul(x).mul(b)"],
+        [
+            "return torch.where(a > b, a, x)",
+            "return torch.where(b < a, a, x)",
+            "return torch.where(~(~(b < a)), a, x)",
+            "return torch.where(a.gt(b), a, x)",
+        ],
+        [
+            "return a.exp()",
+            "return a.transpose(1, 2).transpose(1, 2).exp()",
+            "return a.permute(2, 0, 1).permute(1, 2, 0).exp()",
+            "return a.view(2, 8, 4, 8).transpose(1, 2).transpose(1, 2).reshape(2, 8, 32).exp()",
+        ],
+        ["return a * a", "return a ** 2", "return a.square()", "return a.pow(2.0)"],
+        ["return F.silu(a)", "return a * a.sigmoid()", "return torch.sigmoid(a) * a", "return nn.SiLU()(a)"],
+        ["return a / 4", "return a * 0.25", "return 0.25 * a", "return a.div(4.0)"],
+        [
+            "return torch.maximum(a, torch.maximum(b, x))",
+            "return torch.maximum(torch.maximum(x, a), b)",
+            "return torch.maximum(b, torch.maximum(a, x))",
+            "return torch.maximum(torch.maximum(a, b), x)",
+        ],
+    ];
+    for row in same {
+        let first = hash(row[0]);
+        for other in &row[1..] {
+            assert_eq!(hash(other), first, "{} | {other}", row[0]);
+        }
+    }
+    let different = [
+        ("return a - b + x", "return a - (b + x)"),
+        ("return a > b", "return a >= b"),
+        ("return a < 0.1", "return a > 0.1"),
+        ("return (a + b) * x", "return a + b * x"),
+        ("return a + a", "return a"),
+        ("return a + a + b", "return a + b + b + b"),
+        ("return a.transpose(0, 1).reshape(2, 8, 32)", "return a"),
+        ("return a * 2", "return a * 2.5"),
+        ("return a * b", "return a.detach() * b"),
+    ];
+    for (a, b) in different {
+        let float = |text: &str| hash(&format!("{}.float()", text.replace("return ", "return (") + ")"));
+        assert_ne!(float(a), float(b), "{a} | {b}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Constructs of the language, one small program each.
 
 use move37_candidate::finding::{Finding, FindingKind};
+use move37_candidate::ir::{Op, Unary};
 use move37_candidate::language::{Options, Traced, trace};
 
 use super::seeds::dims;
@@ -61,7 +62,7 @@ fn constructs_of_the_language_trace() {
         // numbers
         "assert 7 // -2 == -4 and 7 % -2 == -1 and 2 ** 10 == 1024 and 2 ** -1 == 0.5 and -7 // 2 == -4\nreturn x",
         "assert 1 < 2 <= 2 != 3 and not (1 > 2) and (None or 5) == 5 and round(2.5) == 2 and int(-1.7) == -1\nreturn x",
-        "assert math.ceil(5 / 2) == 3 and math.isqrt(17) == 4 and abs(math.sqrt(2) - 1.41421356) < 1e-6\nreturn x",
+        "assert math.ceil(5 / 2) == 3 and math.isqrt(17) == 4 and math.isclose(0.1 + 0.2, 0.3) and not math.isclose(1, 1.1, rel_tol=0.01) and abs(math.sqrt(2) - 1.41421356) < 1e-6\nreturn x",
         // subscripts
         "assert x[..., None].shape == (2, 8, 32, 1) and x[:, -1].shape == (2, 32) and x[0, 1:7:2, :5].shape == (3, 5)\nreturn x",
         "assert x[:, [0, -1]].shape == (2, 2, 32) and x[torch.arange(2)[:, None], torch.arange(3)].shape == (2, 3, 32)\nreturn x",
@@ -71,7 +72,7 @@ fn constructs_of_the_language_trace() {
         "B, T, D = x.shape\nq, k, v = x.chunk(4, dim=-1)[:3]\nreturn torch.einsum('btd,bsd->bts', q, k).tril() @ x",
         "y = rearrange(x, 'b (n c) (h d) -> b h n c d', c=4, h=4)\ny = repeat(y, 'b h n c d -> b h n c (d r)', r=2)\ny = reduce(y, 'b h n c (d r) -> b h n c d', 'mean', r=2)\nreturn rearrange(y, 'b h n c d -> b (n c) (h d)')",
         "v, i = x.topk(3, dim=-1)\ny = torch.zeros_like(x).scatter(-1, i, v)\nreturn y + x.max(dim=-1, keepdim=True).values",
-        "y = F.layer_norm(x, (32,)) + F.normalize(x, dim=-1) + F.gelu(x) + x.clamp(-1, 1) + x.var(-1, keepdim=True, unbiased=False)\nreturn y.masked_fill(y > 0, 0.0)",
+        "assert torch.finfo(x.dtype).min < -1e38 and torch.finfo(torch.float16).eps < 1e-6 and torch.iinfo(torch.int64).max > 2 ** 62\ny = F.layer_norm(x, (32,)) + F.normalize(x, dim=-1) + F.gelu(x) + x.clamp(-1, 1) + x.var(-1, keepdim=True, unbiased=False)\nreturn y.masked_fill(y > 0, 0.0)",
         "y = torch.stack([x, x], dim=1).mean(1)\nreturn torch.where(y > 0, y, -y).to(torch.float32).type_as(x).contiguous()",
         "y = x.clone()\ny.mul_(2).add_(1)\ny += x\ny[:, 0] -= 1\nreturn y",
         "y = x.unfold(1, 2, 1)\nassert y.shape == (2, 7, 32, 2)\nreturn F.pad(y.sum(-1), (0, 0, 1, 0))",
@@ -161,6 +162,21 @@ class Mixer(Base):
     assert_eq!(traced.class, "Mixer");
 }
 
+#[test]
+fn detach_and_no_grad_cut_the_gradient_and_nothing_else() {
+    let cut = |forward: &str| {
+        let graph = ok("self.p = nn.Linear(d_model, d_model)", forward).graph;
+        graph.nodes().iter().filter(|n| n.op == Op::Unary(Unary::Detach)).count()
+    };
+    assert_eq!(cut("y = self.p(x)\nreturn y + x.detach()"), 1);
+    assert_eq!(cut("y = self.p(x)\nreturn y + (y.round() - y).detach()"), 1);
+    assert_eq!(cut("y = self.p(x)\nreturn y + torch.ones(3).sum().detach()"), 0);
+    assert_eq!(cut("y = self.p(x)\nwith torch.no_grad():\n    z = (y * 2).exp()\nreturn y + z"), 1);
+    assert_eq!(cut("@torch.no_grad()\ndef f(v):\n    return v.mean(-1, keepdim=True)\nreturn self.p(x) * f(x)"), 1);
+    // What was made outside keeps its gradient when it is only read inside.
+    assert_eq!(cut("y = self.p(x)\nwith torch.no_grad():\n    z = y\nreturn z"), 0);
+}
+
 /// (forward, kind, line within forward, part of the message)
 const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
     ("import os\nreturn x", FindingKind::Import, 1, "import of 'os' is not allowed"),
@@ -177,7 +193,12 @@ const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
         1,
         "control flow must not depend on tensor values",
     ),
-    ("return x.detach()", FindingKind::Unsupported, 1, "detach() would cut the gradient"),
+    (
+        "y = x * 2\nwith torch.no_grad():\n    y.mul_(2)\nreturn y",
+        FindingKind::Unsupported,
+        3,
+        "in-place change under torch.no_grad()",
+    ),
     ("return x + torch.randn(3)", FindingKind::Unsupported, 1, "random numbers in forward"),
     ("return nn.Linear(3, 3)(x)", FindingKind::Unsupported, 1, "made in forward"),
     ("raise NotImplementedError('later')", FindingKind::Type, 1, "NotImplementedError: later"),
@@ -259,6 +280,20 @@ fn a_wrong_constructor_argument_and_a_wrong_class_are_named() {
     );
     let options = Options { class: Some("Other".into()), ..Options::default() };
     assert_eq!(trace(&source, &dims(1, 4), &options).unwrap_err()[0].message, "the text defines no class 'Other'");
+}
+
+#[test]
+fn the_reference_page_is_the_one_in_docs() {
+    let page = move37_candidate::language::reference();
+    for name in ["einsum", "ShortConvolution", "chunk_gated_delta_rule", "masked_fill", "`hidden_size`", "ModuleDict"] {
+        assert!(page.contains(name), "{name}");
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/language.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == page, "docs/language.md is stale; run this test with UPDATE_DOCS=1");
 }
 
 mod arbitrary {

@@ -1,7 +1,9 @@
 //! The candidate language and its gate, by example.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cost;
 mod gate;
 mod language;
+mod layers;
 mod reference;
 mod seeds;

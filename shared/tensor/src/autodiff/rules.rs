@@ -32,7 +32,9 @@ pub(super) fn differentiable(op: &Op) -> bool {
     match op {
         Op::Input(_) | Op::Param(_) | Op::Full(_) | Op::Arange { .. } | Op::Literal(_) | Op::Random { .. } => false,
         Op::Compare(_) | Op::Cast | Op::ArgMax(_) | Op::ArgSort { .. } => false,
-        Op::Unary(f) => !matches!(f, Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not),
+        Op::Unary(f) => {
+            !matches!(f, Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not | Unary::Detach)
+        }
         Op::Binary(f) => !matches!(f, Binary::FloorDiv | Binary::And | Binary::Or | Binary::Xor),
         Op::Where | Op::Matmul | Op::Reduce { .. } | Op::Softmax(_) | Op::LogSoftmax(_) => true,
         Op::CumSum(_) | Op::CumProd(_) | Op::Reshape | Op::Permute(_) | Op::Expand | Op::Slice { .. } => true,

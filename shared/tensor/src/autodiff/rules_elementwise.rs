@@ -90,7 +90,7 @@ pub(super) fn unary(graph: &mut Graph, ctx: &Context<'_>, f: Unary) -> Result<Pa
             let slope = graph.unary(Unary::Sigmoid, x)?;
             graph.mul(g, slope)?
         }
-        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not => return Ok(Vec::new()),
+        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not | Unary::Detach => return Ok(Vec::new()),
     };
     Ok(vec![(0, Part::Whole(dx))])
 }

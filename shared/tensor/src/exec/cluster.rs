@@ -144,6 +144,7 @@ impl Cluster {
 fn encode(graph: &Graph, id: NodeId, mut operands: Vec<Source>) -> (Code, Vec<Source>) {
     let node = graph.node(id);
     let code = match &node.op {
+        Op::Unary(Unary::Detach) => Code::Copy,
         Op::Unary(f) => Code::Unary(*f),
         Op::Binary(Binary::Pow) => match graph.node(node.inputs[1]).op {
             Op::Full(exponent) if power(exponent.0).is_some() => {

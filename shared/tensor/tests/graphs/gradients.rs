@@ -226,7 +226,7 @@ fn gradients_can_be_differentiated_again() {
 fn what_cannot_be_differentiated_gives_no_gradient() {
     let (mut g, x) = graph(&[&[4], &[4]]);
     let mut outs = Vec::new();
-    for f in [Unary::Sign, Unary::Floor, Unary::Ceil, Unary::Round] {
+    for f in [Unary::Sign, Unary::Floor, Unary::Ceil, Unary::Round, Unary::Detach] {
         outs.push(g.unary(f, x[0]).unwrap());
     }
     outs.push(g.binary(Binary::FloorDiv, x[0], x[1]).unwrap());

@@ -6,6 +6,7 @@ mod forward;
 mod gate;
 
 mod gradients;
+mod layers;
 mod learning;
 mod probing;
 

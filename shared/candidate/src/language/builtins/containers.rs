@@ -1,9 +1,10 @@
 //! Methods of strings, lists, dicts, sets and numbers.
 
+use std::rc::Rc;
+
 use super::{Args, Builtin, DICT, LIST, NUMBER, SET, STR};
 use crate::language::interp::{Eval, Interp};
 use crate::language::value::{List, Table, Value};
-use std::rc::Rc;
 
 pub const TABLE: &[Builtin] = &[
     Builtin {
@@ -78,7 +79,7 @@ pub const TABLE: &[Builtin] = &[
         run: |s, a| {
             let list = own_list(s, a)?;
             let items = list.items.borrow().clone();
-            let mut items = super::python::sort(s, items, a.opt("key"))?;
+            let mut items = super::iteration::sort(s, items, a.opt("key"))?;
             if a.bool_or(s, "reverse", false)? {
                 items.reverse();
             }

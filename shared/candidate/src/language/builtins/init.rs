@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::create::random;
 use super::elementwise::constant;
+use super::patterns::random;
 use super::{Args, Builtin, INIT, METHOD};
 use crate::ir::{Binary, Compare, DType, Distribution, NodeId, Unary};
 use crate::language::interp::{Eval, Interp};
@@ -105,7 +105,7 @@ pub const TABLE: &[Builtin] = &[
         run: |s, a| {
             fill(s, a, "tensor", |s, dims| {
                 let [n, m] = dims[..] else { return s.value_error("eye_() needs a tensor of 2 dimensions") };
-                let node = super::create::band(s, n, m, 0)?;
+                let node = super::patterns::band(s, n, m, 0)?;
                 super::reduce::cast(s, node, DType::F32)
             })
         },

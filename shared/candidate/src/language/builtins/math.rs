@@ -50,6 +50,17 @@ pub const TABLE: &[Builtin] = &[
         },
     },
     Builtin {
+        name: "isclose",
+        places: MATH,
+        signature: "a,b,*,rel_tol?,abs_tol?",
+        run: |s, a| {
+            let (x, y) = (a.float(s, "a")?, a.float(s, "b")?);
+            let (relative, absolute) = (a.float_or(s, "rel_tol", 1e-9)?, a.float_or(s, "abs_tol", 0.0)?);
+            let close = x == y || (x - y).abs() <= absolute.max(relative * x.abs().max(y.abs()));
+            Ok(Value::Bool(close && (x == y || (x.is_finite() && y.is_finite()))))
+        },
+    },
+    Builtin {
         name: "pow",
         places: MATH,
         signature: "x,y",

@@ -2,9 +2,12 @@
 //!
 //! The tables serve calls, "did you mean" and the reference page alike.
 
+mod activations;
 mod args;
 mod arith;
 mod containers;
+mod convert;
+mod convolve;
 mod create;
 mod einops;
 mod einsum;
@@ -12,20 +15,30 @@ mod elementwise;
 mod functional;
 mod gather;
 mod init;
+mod iteration;
+mod joins;
 mod linear;
 mod math;
+mod module;
+mod module_lists;
 mod modules;
 mod nn;
+mod norms;
+mod objects;
+mod patterns;
+mod pieces;
 mod python;
 mod reduce;
 mod shape;
+mod wrappers;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use args::Args;
-pub use modules::{install, names as classes};
-pub use nn::{all_modules, children, make_parameter, named_parameters};
+pub use module::{all_modules, children, named_parameters};
+pub use modules::{install, names as classes, refused};
+pub use nn::make_parameter;
 
 use super::interp::{Eval, Interp};
 use super::value::Value;
@@ -85,16 +98,25 @@ pub const INNER_MODULES: &[&str] =
 
 const TABLES: &[&[Builtin]] = &[
     elementwise::TABLE,
+    activations::TABLE,
     reduce::TABLE,
     shape::TABLE,
+    convert::TABLE,
+    joins::TABLE,
+    pieces::TABLE,
     create::TABLE,
+    patterns::TABLE,
     linear::TABLE,
     functional::TABLE,
+    convolve::TABLE,
+    norms::TABLE,
     gather::TABLE,
     einsum::TABLE,
     einops::TABLE,
     math::TABLE,
     python::TABLE,
+    objects::TABLE,
+    iteration::TABLE,
     containers::TABLE,
     init::TABLE,
 ];

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Builtin;
-use super::nn;
+use super::{module, module_lists, nn, wrappers};
 use crate::language::interp::Interp;
 use crate::language::value::{Class, Value};
 
@@ -47,6 +47,10 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("DeprecationWarning", "Warning"),
 ];
 
+fn all() -> impl Iterator<Item = &'static ModuleClass> {
+    [nn::CLASSES, wrappers::CLASSES, module_lists::CLASSES].into_iter().flatten()
+}
+
 /// Make the built-in classes.
 pub fn install(s: &mut Interp<'_>) {
     let make = |name: &'static str, bases: Vec<Rc<Class>>, methods: &'static [Builtin]| {
@@ -61,13 +65,14 @@ pub fn install(s: &mut Interp<'_>) {
         let base = s.classes[base].clone();
         s.classes.insert(name, make(name, vec![base], &[]));
     }
-    let module = make("Module", vec![], nn::MODULE);
+    let module = make("Module", vec![], module::MODULE);
     s.classes.insert("Module", module.clone());
-    for class in nn::CLASSES {
+    for class in all() {
         s.classes.insert(class.name, make(class.name, vec![module.clone()], class.methods));
     }
     s.classes.insert("Parameter", make("Parameter", vec![], &[]));
     s.classes.insert("Buffer", make("Buffer", vec![], &[]));
+    s.classes.insert("finfo", make("finfo", vec![], &[]));
 }
 
 /// A class of `torch.nn` by name.
@@ -83,7 +88,12 @@ pub fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(n, _)| *n == name).map(|(_, why)| *why)
 }
 
+/// Classes that are refused, and why.
+pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().copied()
+}
+
 /// All names of classes.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    nn::CLASSES.iter().map(|c| c.name).chain(["Module", "Parameter", "Buffer"])
+    all().map(|c| c.name).chain(["Module", "Parameter", "Buffer"])
 }

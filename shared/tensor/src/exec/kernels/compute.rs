@@ -189,6 +189,7 @@ fn unary((f, x, out): (Unary, &[f32], &mut [f32])) {
         Unary::Ceil => map(x, out, f32::ceil),
         Unary::Round => map(x, out, f32::round_ties_even),
         Unary::Not => map(x, out, |x| 1.0 - x),
+        Unary::Detach => map(x, out, |x| x),
     }
 }
 

@@ -1,0 +1,113 @@
+//! What a layer is constructed with.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{self as ast, Expr};
+
+use super::interp::Interp;
+use super::root::Fail;
+use super::value::{Class, Value};
+use super::{ArgValue, Dims};
+use crate::finding::{Finding, FindingKind};
+use crate::ir::Span;
+
+/// Names that constructors use for D.
+pub const WIDTH: &[&str] =
+    &["d_model", "hidden_size", "dim", "embed_dim", "n_embd", "model_dim", "embedding_dim", "d_embed", "n_embed"];
+/// Names for the number of heads.
+pub const HEADS: &[&str] =
+    &["num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "nheads", "nhead", "num_head"];
+
+/// What the constructor is called with.
+pub fn constructor_arguments(
+    s: &mut Interp<'_>,
+    class: &Rc<Class>,
+    dims: &Dims,
+    place: Span,
+) -> Result<Vec<(String, Value)>, Fail> {
+    let Some(Value::Function(init)) = class.find("__init__") else {
+        return Ok(vec![]);
+    };
+    let code = s.codes[init.code];
+    let Some(params) = code.params else { return Ok(vec![]) };
+    let mut named = Vec::new();
+    let all: Vec<&ast::ParameterWithDefault> =
+        params.posonlyargs.iter().chain(&params.args).skip(1).chain(&params.kwonlyargs).collect();
+    let names: Vec<&str> = all.iter().map(|p| p.parameter.name.as_str()).collect();
+    let head_dim = dims.d_model / dims.num_heads.max(1);
+    for (p, &name) in all.iter().zip(&names) {
+        let required = p.default.is_none();
+        let int = |n: usize| Some(Value::Int(n as i64));
+        let value = match name {
+            name if dims.args.contains_key(name) => Some(argument(&dims.args[name])),
+            name if WIDTH.contains(&name) => int(dims.d_model),
+            name if HEADS.contains(&name) => int(dims.num_heads),
+            "hidden_dim" | "width" | "d" | "input_dim" | "d_in" | "in_features" | "in_dim" | "output_dim" | "d_out"
+            | "out_dim" | "channels" | "features"
+                if required =>
+            {
+                int(dims.d_model)
+            }
+            "head_dim" | "d_head" | "dim_head" | "head_size" if required => int(head_dim),
+            "layer_idx" | "layer_id" if required => int(0),
+            "config" | "cfg" if required => configuration(s, p, dims)?,
+            _ => None,
+        };
+        match value {
+            Some(value) => named.push((name.to_owned(), value)),
+            None if required => {
+                let finding = Finding::new(
+                    FindingKind::Type,
+                    place,
+                    format!("{} needs the constructor argument '{name}'", class.name),
+                );
+                return Err(Fail::Unfit(finding.hint(format!("give it a default, or pass --arg {name}=VALUE"))));
+            }
+            None => {}
+        }
+    }
+    for (name, value) in &dims.args {
+        if !names.contains(&name.as_str()) {
+            match params.kwarg {
+                Some(_) => named.push((name.clone(), argument(value))),
+                None => {
+                    let near = super::suggest(name, names.iter().copied());
+                    let hint = near
+                        .map_or_else(|| format!("it takes {}", names.join(", ")), |n| format!("did you mean '{n}'?"));
+                    let message = format!("{} has no constructor argument '{name}'", class.name);
+                    return Err(Finding::new(FindingKind::Name, place, message).hint(hint).into_stop());
+                }
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// An object of the annotated configuration class, its fields set from the model's dimensions.
+fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims) -> Result<Option<Value>, Fail> {
+    let Some(Expr::Name(name)) = p.parameter.annotation.as_deref() else { return Ok(None) };
+    let found = s.globals.vars.borrow().get(name.id.as_str()).cloned();
+    let Some(Value::Class(class)) = found else { return Ok(None) };
+    let Some(fields) = class.fields.borrow().clone() else { return Ok(None) };
+    let mut named = Vec::new();
+    for (field, _) in &fields {
+        let value = match &**field {
+            name if dims.args.contains_key(name) => argument(&dims.args[name]),
+            name if WIDTH.contains(&name) => Value::Int(dims.d_model as i64),
+            name if HEADS.contains(&name) => Value::Int(dims.num_heads as i64),
+            _ => continue,
+        };
+        named.push((field.to_string(), value));
+    }
+    Ok(Some(s.instantiate(&class, vec![], named)?))
+}
+
+fn argument(value: &ArgValue) -> Value {
+    match value {
+        ArgValue::None => Value::None,
+        ArgValue::Bool(b) => Value::Bool(*b),
+        ArgValue::Int(i) => Value::Int(*i),
+        ArgValue::Float(x) => Value::Float(*x),
+        ArgValue::Str(text) => Value::str(text),
+    }
+}

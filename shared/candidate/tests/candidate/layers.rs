@@ -1,0 +1,182 @@
+//! Layers as they are published: traced unmodified, proved causal, equal to PyTorch (`reference/layers.py`).
+
+use std::collections::HashMap;
+
+use move37_candidate::gate::{GateConfig, Proof, check};
+use move37_candidate::ir::{Graph, NodeId, Op, ParamKind, canonical_hash, eval::evaluate};
+use move37_candidate::language::{Dims, Options, trace};
+
+pub const LAYERS: &[(&str, &str)] = &[
+    ("annealed_memory", include_str!("programs/annealed_memory.py")),
+    ("delta_fir_router", include_str!("programs/delta_fir_router.py")),
+    ("fla_delta_net", include_str!("programs/fla_delta_net.py")),
+    ("fla_gated_delta_net", include_str!("programs/fla_gated_delta_net.py")),
+    ("fla_gla", include_str!("programs/fla_gla.py")),
+    ("fla_linear_attn", include_str!("programs/fla_linear_attn.py")),
+    ("fla_retention", include_str!("programs/fla_retention.py")),
+    ("fla_simple_gla", include_str!("programs/fla_simple_gla.py")),
+    ("gated_long_filter", include_str!("programs/gated_long_filter.py")),
+    ("statistics_router", include_str!("programs/statistics_router.py")),
+    ("straight_through_experts", include_str!("programs/straight_through_experts.py")),
+    ("window_and_state", include_str!("programs/window_and_state.py")),
+];
+
+fn dims(batch: usize, time: usize) -> Dims {
+    Dims { batch, time, d_model: 16, num_heads: 2, args: Default::default() }
+}
+
+#[test]
+fn published_layers_are_admitted_and_proved() {
+    let mut wrong = Vec::new();
+    for (name, source) in LAYERS {
+        let report = check(source, &GateConfig::new(dims(1, 64)));
+        if (report.causality, report.batch_independence) != (Proof::Proved, Proof::Proved) || !report.admitted {
+            let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            wrong.push(format!("{name}: {:?} {}", report.causality, findings.join("\n    ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The numbers that `layers.py` fills parameter `i` with.
+fn wave(n: usize, phase: f64) -> impl Iterator<Item = f64> {
+    (0..n).map(move |j| j as f64).map(move |j| (0.37 * j * j + 0.11 * j + phase).sin())
+}
+
+fn weights(graph: &Graph) -> Vec<Option<Vec<f64>>> {
+    let mut names: Vec<&str> =
+        graph.params.iter().filter(|p| p.kind == ParamKind::Trained).map(|p| p.name.as_str()).collect();
+    names.sort_unstable();
+    let value = |p: &move37_candidate::ir::Param| {
+        let i = names.iter().position(|n| *n == p.name)?;
+        let shift = if p.shape.len() == 1 { 1.0 } else { 0.0 };
+        Some(wave(p.shape.iter().product(), i as f64).map(|w| 0.2 * w + shift).collect())
+    };
+    graph.params.iter().map(value).collect()
+}
+
+fn output(graph: &Graph) -> Vec<f64> {
+    let weights = weights(graph);
+    let live = graph.reachable(&[graph.outputs[0]]);
+    let buffers: Vec<NodeId> = graph.params.iter().map(|p| p.init).collect();
+    let started = graph.reachable(&buffers);
+    let mut known: HashMap<NodeId, Vec<f64>> = HashMap::new();
+    for (i, node) in graph.nodes().iter().enumerate().filter(|(i, _)| live[*i] || started[*i]) {
+        if matches!(node.op, Op::Random { .. }) || node.inputs.iter().any(|n| !known.contains_key(n)) {
+            continue;
+        }
+        let operands: Vec<_> = node.inputs.iter().map(|n| (graph.shape(*n), &known[n][..])).collect();
+        let value = match node.op {
+            Op::Input(_) => wave(node.elements(), 0.0).collect(),
+            Op::Param(p) => match &weights[p as usize] {
+                Some(given) => given.clone(),
+                None => known[&graph.params[p as usize].init].clone(),
+            },
+            ref op => evaluate(op, &operands, &node.shape, node.dtype).unwrap(),
+        };
+        known.insert(NodeId(i as u32), value);
+    }
+    known.remove(&graph.outputs[0]).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct Expected {
+    output: Vec<f64>,
+    gradients: HashMap<String, f64>,
+}
+
+#[test]
+fn published_layers_give_the_numbers_of_pytorch() {
+    let expected: HashMap<String, Expected> = serde_json::from_str(include_str!("reference/layers.json")).unwrap();
+    let mut wrong = Vec::new();
+    for (name, source) in LAYERS {
+        let Ok(traced) = trace(source, &dims(2, 37), &Options::default()) else {
+            wrong.push(format!("{name} is refused"));
+            continue;
+        };
+        let expected = &expected[*name];
+        let mut names: Vec<&str> =
+            traced.graph.params.iter().filter(|p| p.kind == ParamKind::Trained).map(|p| p.name.as_str()).collect();
+        let mut known: Vec<&str> = expected.gradients.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        known.sort_unstable();
+        if names != known {
+            wrong.push(format!("{name}: parameters {names:?} are not {known:?}"));
+            continue;
+        }
+        let got = output(&traced.graph);
+        let largest = expected.output.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let off = |(i, e): (usize, &f64)| (got[i * 13] - e).abs() > 1e-6 * largest;
+        if let Some(i) = expected.output.iter().enumerate().position(off) {
+            wrong.push(format!("{name}: element {}: {} is not {}", i * 13, got[i * 13], expected.output[i]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_a_library_function_refuses_is_blamed_on_the_line_that_called_it() {
+    let source = "import torch.nn as nn
+from fla.ops.delta_rule import chunk_delta_rule
+class Layer(nn.Module):
+    def forward(self, x):
+        q = x.view(*x.shape[:2], 2, 8)
+        o, _ = chunk_delta_rule(q, q[..., :3], q, q[..., 0])
+        return o.flatten(2)
+";
+    let findings = trace(source, &dims(2, 8), &Options::default()).unwrap_err();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].line, 6);
+    let packed = source.replace("q[..., :3], q, q[..., 0]", "q, q, q[..., 0], cu_seqlens=q");
+    let findings = trace(&packed, &dims(2, 8), &Options::default()).unwrap_err();
+    assert!(findings[0].message.contains("packed sequences"), "{findings:?}");
+    assert_eq!(findings[0].line, 6);
+    let unknown = source.replace("import chunk_delta_rule", "import chunk_detla_rule");
+    let findings = trace(&unknown, &dims(2, 8), &Options::default()).unwrap_err();
+    assert_eq!((findings[0].line, findings[0].hint.as_str()), (2, "did you mean 'chunk_delta_rule'?"));
+}
+
+#[test]
+fn a_kernel_and_its_mathematics_step_by_step_agree() {
+    let layer = |body: &str| {
+        format!(
+            "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\
+             from fla.ops import chunk_gated_delta_rule, chunk_gla\n\
+             class Layer(nn.Module):\n    def forward(self, x):\n        q = x.view(*x.shape[:2], 2, 8)\n        \
+             k = F.normalize(q.flip(-1), dim=-1)\n        g = F.logsigmoid(q)\n        beta = torch.sigmoid(q[..., 0])\n        \
+             s = x.new_zeros(2, 2, 8, 8)\n        outs = []\n{}",
+            body.lines().map(|l| format!("        {l}\n")).collect::<String>()
+        )
+    };
+    let pairs = [
+        (
+            "o, _ = chunk_gated_delta_rule(q, k, q, g[..., 1], beta, scale=1.0)\nreturn o.flatten(2)",
+            "for t in range(x.shape[1]):\n    kt, b = k[:, t, :, :, None], beta[:, t, :, None, None]\n    \
+             s = s * g[:, t, :, 1].exp()[..., None, None]\n    \
+             s = s + b * kt @ (q[:, t, :, None] - kt.mT @ s)\n    outs.append((q[:, t, :, None] @ s)[:, :, 0])\n\
+             return torch.stack(outs, 1).flatten(2)",
+        ),
+        (
+            "o, _ = chunk_gla(q, k, q, g, scale=1.0)\nreturn o.flatten(2)",
+            "for t in range(x.shape[1]):\n    s = s * g[:, t].exp()[..., None] + k[:, t, :, :, None] @ q[:, t, :, None]\n    \
+             outs.append((q[:, t, :, None] @ s)[:, :, 0])\nreturn torch.stack(outs, 1).flatten(2)",
+        ),
+    ];
+    for (kernel, steps) in pairs {
+        let graphs = [kernel, steps].map(|b| {
+            trace(&layer(b), &dims(2, 37), &Options::default()).unwrap_or_else(|f| panic!("{b}: {f:?}")).graph
+        });
+        let [a, b] = [&graphs[0], &graphs[1]].map(output);
+        let apart = a.iter().zip(&b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        assert!(apart < 1e-9, "{apart}: {kernel}");
+        assert_ne!(canonical_hash(&graphs[0]), canonical_hash(&graphs[1]));
+    }
+}
+
+#[test]
+fn the_step_counter_that_forward_moves_is_hidden_state() {
+    let (_, source) = LAYERS[0];
+    let moving = source.replace("        x = self.shift(x)\n", "        self.step += 1\n        x = self.shift(x)\n");
+    let report = check(&moving, &GateConfig::new(dims(1, 64)));
+    assert!(report.findings.iter().any(|f| f.message.contains("changes the buffer 'step'")), "{:?}", report.findings);
+}
