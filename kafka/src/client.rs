@@ -72,6 +72,13 @@ impl Client {
         .await
     }
 
+    /// How many brokers there are.
+    pub(crate) async fn brokers(&self) -> Result<usize, Error> {
+        let brokers =
+            |consumer: &BaseConsumer<Traced>, patience| Ok(consumer.fetch_metadata(None, patience)?.brokers().len());
+        self.ask("the list of brokers", brokers).await
+    }
+
     /// Whether these topics are known, and each of their partitions has a broker that leads it.
     pub(crate) async fn are_led(&self, topics: Vec<String>) -> Result<bool, Error> {
         self.ask("the list of topics", move |consumer, patience| {

@@ -152,6 +152,15 @@ impl Topics {
         Ok(findings)
     }
 
+    /// Brokers to keep each record where nobody says how many: 3, or as many as there are.
+    ///
+    /// # Errors
+    /// The brokers do not answer.
+    pub async fn usual_replication(&self) -> Result<u16, Error> {
+        let brokers = self.client.brokers().await?;
+        Ok(u16::try_from(brokers).unwrap_or(u16::MAX).clamp(1, 3))
+    }
+
     /// Create topics, each record on so many brokers (all but one of which must have it before it is acknowledged),
     /// and wait until they can be used. A topic that is there already is left as it is.
     ///

@@ -8,5 +8,6 @@ mod kafka {
     mod ownership;
     mod records;
     mod restart;
+    mod runtime;
     mod topics;
 }

@@ -29,7 +29,9 @@ async fn an_empty_cluster_gets_every_topic_and_then_matches() {
     let topics = Topics::connect(settings).await.unwrap();
     let before = topics.examine().await.unwrap();
     assert_eq!(before.missing, TABLE.map(|row| row.topic));
-    topics.create(&before.missing, 1).await.unwrap();
+    let replication = topics.usual_replication().await.unwrap();
+    assert_eq!(replication, 1, "there is one broker");
+    topics.create(&before.missing, replication).await.unwrap();
     let after = topics.examine().await.unwrap();
     assert!(after.missing.is_empty() && after.findings.is_empty(), "{after:?}");
     // Another tool may have been faster.
