@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{campaign, check, config, doctor, explain, replay, run, tail, train};
+use crate::command::{campaign, check, config, doctor, explain, replay, run, tail, topics, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -29,6 +29,7 @@ enum Command {
     Tail(tail::Arguments),
     Campaign(campaign::Arguments),
     Config(config::Arguments),
+    Topics(topics::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -60,6 +61,7 @@ impl Command {
             Command::Tail(arguments) => arguments.json,
             Command::Campaign(arguments) => arguments.json(),
             Command::Config(arguments) => arguments.json(),
+            Command::Topics(arguments) => arguments.json(),
             Command::Doctor(arguments) => arguments.json,
         }
     }
@@ -74,6 +76,7 @@ impl Command {
             Command::Tail(arguments) => block_on(tail::run(arguments)),
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Config(arguments) => config::run(arguments),
+            Command::Topics(arguments) => block_on(topics::run(arguments)),
             Command::Doctor(arguments) => block_on(doctor::run(arguments)),
         }
     }
