@@ -18,11 +18,11 @@ fn closure(world: &World) -> Option<(CloseReason, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_lane_comes_to_its_end_and_the_invariants_hold(
-        seed: u64, crash in 0u32..10, zombie in 0u32..1000, duplicate in 0u32..10,
+        seed: u64, crash in 0u32..60, zombie in 0u32..1000, duplicate in 0u32..10,
     ) {
         let mut world = World::new(campaigns::parallel(), seed);
         world.run(Faults { crash, zombie, duplicate }, None);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{campaign, check, config, doctor, explain, replay, run, tail, topics, train};
+use crate::command::{bench, campaign, check, config, doctor, explain, replay, run, tail, topics, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -31,6 +31,7 @@ enum Command {
     Config(config::Arguments),
     Topics(topics::Arguments),
     Doctor(doctor::Arguments),
+    Bench(bench::Arguments),
 }
 
 /// Run the command that the process was started with.
@@ -63,6 +64,7 @@ impl Command {
             Command::Config(arguments) => arguments.json(),
             Command::Topics(arguments) => arguments.json(),
             Command::Doctor(arguments) => arguments.json,
+            Command::Bench(arguments) => arguments.json,
         }
     }
 
@@ -78,6 +80,7 @@ impl Command {
             Command::Config(arguments) => config::run(arguments),
             Command::Topics(arguments) => block_on(topics::run(arguments)),
             Command::Doctor(arguments) => block_on(doctor::run(arguments)),
+            Command::Bench(arguments) => block_on(bench::run(arguments)),
         }
     }
 }

@@ -47,8 +47,8 @@ const WORKERS: u32 = 2;
 /// Faults of one world: more, and it would never have the time to read everything again.
 const MOST_FAULTS: u32 = 60;
 
-/// Steps that a zombie still takes.
-const ZOMBIE_STEPS: u32 = 60;
+/// Most steps that a zombie still takes.
+const ZOMBIE_STEPS: u32 = 40;
 
 /// More steps than any campaign of a test needs.
 const MOST_STEPS: u32 = 2_000_000;
@@ -140,7 +140,8 @@ impl World {
             let fresh = self.roles[victim].restarted(&self.log);
             let old = std::mem::replace(&mut self.roles[victim], fresh);
             if zombie {
-                self.zombies.push((old, ZOMBIE_STEPS));
+                let steps = self.draw.below(ZOMBIE_STEPS as usize);
+                self.zombies.push((old, u32::try_from(steps).expect("fewer than 40") + 1));
             }
         }
         if duplicate {

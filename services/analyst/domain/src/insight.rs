@@ -89,12 +89,12 @@ impl View<'_> {
     fn results(&self) -> String {
         let mut sentences = Vec::new();
         for (task, score) in &self.known.scored.results.tasks {
-            let what = if higher_is_better(self.campaign, task) { "accuracy" } else { "loss" };
+            let what = if higher_is_better(self.campaign, task) { "an accuracy" } else { "a loss" };
             let spread = match score.standard_error {
                 Some(error) => format!(" (standard error {} over {} seeds)", number(error), score.seeds),
                 None => " (one seed)".to_owned(),
             };
-            let mut sentence = format!("On {task} it reached a {what} of {}{spread}", number(score.value));
+            let mut sentence = format!("On {task} it reached {what} of {}{spread}", number(score.value));
             let others = [("the baseline", self.relatives.baseline), ("its parent", self.relatives.parent)];
             for (role, relative) in others {
                 sentence += &relative.map(|other| self.against(task, role, &other)).unwrap_or_default();

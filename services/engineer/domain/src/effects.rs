@@ -5,6 +5,9 @@ use move37_events::facts::Model;
 
 use crate::state::{Engineer, Experiment};
 
+/// Growth of cost is measured from this length at least: below it, filling up a chunk looks like growth.
+const SHORTEST: u32 = 64;
+
 /// Work that the engineer's shell does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -18,7 +21,7 @@ pub enum Effect {
         source: String,
         /// The model that it is to serve in.
         model: Model,
-        /// Longest sequence of the campaign's tasks, in tokens.
+        /// Longest sequence of the campaign's tasks, in tokens, but not less than a whole chunk.
         length: u32,
     },
 }
@@ -36,7 +39,7 @@ impl Engineer {
         let Some(campaign) = self.following.campaign().filter(|_| self.following.is_running()) else {
             return Vec::new();
         };
-        let length = campaign.tasks.iter().map(|task| task.sequence).max().unwrap_or(1);
+        let length = campaign.tasks.iter().map(|task| task.sequence).max().unwrap_or(1).max(SHORTEST);
         let owed = self.experiments.values().filter_map(|experiment| match experiment {
             Experiment::Proposed(proposed) => Some(Effect::Gate {
                 experiment: proposed.experiment,

@@ -14,6 +14,9 @@ use crate::output;
 use crate::seeds;
 use crate::view::{count, flops};
 
+/// Sequence length unless told otherwise. In shorter ones filling up a chunk looks like growth.
+pub const LENGTH: usize = 64;
+
 /// Check one candidate without training it; exit code 1 if it is refused
 #[derive(Debug, clap::Args)]
 #[command(
@@ -93,7 +96,7 @@ fn config(arguments: &Arguments) -> GateConfig {
     let args: BTreeMap<String, ArgValue> = arguments.args.iter().cloned().collect();
     let mut config = GateConfig::new(Dims {
         batch: 1,
-        time: size(arguments.length, sizes.bytes_length.max(sizes.recall_length)),
+        time: size(arguments.length, LENGTH),
         d_model: size(arguments.d_model, sizes.dims.d_model),
         num_heads: size(arguments.heads, sizes.dims.heads),
         args,

@@ -17,7 +17,7 @@ use super::campaign::summary;
 use crate::config::Wish;
 use crate::engine::{Services, share_cores};
 use crate::failure::{Answer, Failure};
-use crate::journal::{Live, StateDir, read_all};
+use crate::journal::{Live, StateDir, pick, read_all};
 use crate::output;
 use crate::progress::{Reporter, reporter};
 use crate::view::{CampaignView, Phase, report};
@@ -61,13 +61,16 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         live.next().await?.iter().for_each(|entry| view.take(entry));
     }
     let mut reporter = reporter(arguments.json, &view);
-    let (slots, threads) = share_cores(view.config.as_ref().map_or(1, |config| config.lanes));
+    let (slots, threads) = view.config.as_ref().map_or((1, 1), share_cores);
     let backend = Candle { data: arguments.state.data(), threads: threads as usize };
     let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, (slots, threads))?;
     let ending = follow(&mut live, &mut view, &mut *reporter, &mut services).await;
     services.drain("the run ended").await;
     reporter.end();
-    conclude(arguments, &view, ending)
+    let ending = ending?;
+    // What was written while the services left belongs to the summary.
+    let view = pick(&read_all(&*log).await?, Some(&campaign))?;
+    conclude(arguments, &view, &ending)
 }
 
 /// A sentence for the user, before progress is shown.
@@ -132,8 +135,7 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-fn conclude(arguments: &Arguments, view: &CampaignView, ending: Result<Ending, Failure>) -> Result<Answer, Failure> {
-    let ending = ending?;
+fn conclude(arguments: &Arguments, view: &CampaignView, ending: &Ending) -> Result<Answer, Failure> {
     if arguments.json {
         let mut value = summary(view);
         value["kind"] = "summary".into();
@@ -142,7 +144,7 @@ fn conclude(arguments: &Arguments, view: &CampaignView, ending: Result<Ending, F
     } else {
         output::line("");
         report(view).iter().for_each(output::line);
-        output::line(next_step(view, &ending, arguments));
+        output::line(next_step(view, ending, arguments));
     }
     Ok(Answer::from_bool(view.phase() == Phase::Closed(move37_events::facts::CloseReason::Finished)))
 }

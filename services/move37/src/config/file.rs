@@ -144,6 +144,16 @@ pub enum TaskSection {
     },
 }
 
+impl TaskSection {
+    /// Whether it learns from a text.
+    pub fn needs_text(&self) -> bool {
+        match self {
+            TaskSection::Bytes { .. } => true,
+            TaskSection::Mqar { .. } => false,
+        }
+    }
+}
+
 impl Config {
     /// Read a campaign file.
     pub fn read(path: &Path) -> Result<Config, Failure> {

@@ -44,7 +44,7 @@ impl Text {
 /// # Errors
 /// A program or text cannot be read, or the settings make no campaign.
 pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Result<Campaign, Failure> {
-    let text = match (&config.text, wants_text(config)) {
+    let text = match (&config.text, config.tasks.iter().any(TaskSection::needs_text)) {
         (Some(path), true) => Some(Text::import(path, data)?),
         (None, true) => {
             tell(
@@ -77,10 +77,6 @@ pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     };
     check(&campaign)?;
     Ok(campaign)
-}
-
-fn wants_text(config: &Config) -> bool {
-    config.tasks.iter().any(|task| matches!(task, TaskSection::Bytes { .. }))
 }
 
 /// A task, or none where it needs a text that is missing.

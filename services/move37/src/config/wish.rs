@@ -82,3 +82,53 @@ fn is_on(kind: &TaskKind, text: Hash) -> bool {
         TaskKind::Mqar { .. } => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use move37_testkit::sample;
+
+    use super::*;
+
+    fn contradiction(wish: Wish) -> Option<String> {
+        // None of these wishes reads or stores a text.
+        wish.contradiction(&sample::campaign(), Path::new("no-such-folder")).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_asked_for_contradicts_nothing() {
+        assert_eq!(contradiction(Wish::default()), None);
+        let there = sample::campaign();
+        let same = Wish { seed: Some(there.seed), lanes: Some(there.lanes), ..Wish::default() };
+        assert_eq!(contradiction(same), None);
+    }
+
+    #[test]
+    fn another_number_is_named_with_both_values() {
+        let wish = Wish { experiments: Some(9), ..Wish::default() };
+        assert_eq!(contradiction(wish), Some("--experiments is 3 there, not 9".to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/candidate/seeds/delta_net.py");
+        let wish = Wish { seed_programs: vec![file.into()], ..Wish::default() };
+        assert!(contradiction(wish).unwrap().ends_with("delta_net.py is not among its programs"));
+    }
+
+    #[test]
+    fn flags_win_over_the_defaults() {
+        let config = Wish { lanes: Some(3), seed: Some(11), ..Wish::default() }.config().unwrap();
+        assert_eq!((config.lanes, config.seed), (3, 11));
+        assert_eq!(config.budget, Config::default().budget);
+    }
+
+    #[test]
+    fn two_configurations_part_at_their_first_difference() {
+        let mut wished = sample::campaign();
+        assert_eq!(difference(&sample::campaign(), &wished), None);
+        wished.training.steps = 99;
+        assert_eq!(difference(&sample::campaign(), &wished), Some("training.steps is 20 there, not 99".to_owned()));
+    }
+}

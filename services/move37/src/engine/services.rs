@@ -6,6 +6,7 @@ use std::time::Duration;
 use move37_analyst::AnalystService;
 use move37_engineer::EngineerService;
 use move37_eventlog::EventLog;
+use move37_events::facts::Campaign;
 use move37_memory::MemoryService;
 use move37_researcher::ResearcherService;
 use move37_runtime::{Clock, Failpoint, Failure as Stopped, Host, Running, Service};
@@ -41,10 +42,13 @@ impl Starter {
     }
 }
 
-/// How many runs the worker trains at a time, and with how many threads each: no more than there are cores.
-pub fn share_cores(lanes: u32) -> (u32, u32) {
+/// How many of a campaign's runs the worker trains at a time, and with how many threads each: as many as can be open at
+/// once, but no more than there are cores. Which result comes first decides nothing.
+pub fn share_cores(campaign: &Campaign) -> (u32, u32) {
     let cores = u32::try_from(processors()).unwrap_or(u32::MAX);
-    let slots = lanes.clamp(1, cores);
+    let tasks = u32::try_from(campaign.tasks.len()).unwrap_or(u32::MAX);
+    let open = campaign.lanes.saturating_mul(tasks).saturating_mul(campaign.training.seeds);
+    let slots = open.clamp(1, cores);
     (slots, (cores / slots).max(1))
 }
 

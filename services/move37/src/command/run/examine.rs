@@ -6,6 +6,7 @@ use move37_candidate::language::Dims;
 use move37_events::facts::{Campaign, SeedProgram};
 use serde_json::json;
 
+use crate::command::check::LENGTH;
 use crate::config::{Wish, resolve};
 use crate::engine::share_cores;
 use crate::failure::{Answer, Failure};
@@ -15,10 +16,10 @@ use crate::view::{count, flops};
 
 /// What the gate says of a seed program at the campaign's sizes. A steep one is welcome as a baseline.
 fn examine(campaign: &Campaign, program: &SeedProgram) -> GateReport {
-    let length = campaign.tasks.iter().map(|task| task.sequence).max().unwrap_or(1);
+    let longest = campaign.tasks.iter().map(|task| task.sequence as usize).max();
     let dims = Dims {
         batch: 1,
-        time: length as usize,
+        time: longest.map_or(LENGTH, |longest| longest.max(LENGTH)),
         d_model: campaign.model.d_model as usize,
         num_heads: campaign.model.heads as usize,
         args: Default::default(),
@@ -77,7 +78,7 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
         output::json(&json!({ "kind": "dry_run", "admitted": admitted, "campaign": campaign, "programs": programs }));
         return Ok(Answer::from_bool(admitted));
     }
-    let (slots, threads) = share_cores(campaign.lanes);
+    let (slots, threads) = share_cores(&campaign);
     let runs = campaign.tasks.len() as u32 * campaign.training.seeds;
     output::line(format!(
         "would train {} seed programs and {} experiments, {runs} run(s) each of {} steps, {slots} at a time with {threads} thread(s)",
