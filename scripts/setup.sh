@@ -35,6 +35,29 @@ need_c_compiler() {
     install "a C compiler (Debian package gcc, libc6-dev)" as_root sh -c 'apt-get update -q && apt-get install -qy gcc libc6-dev'
 }
 
+# The bundled Kafka client is C, but its configure script asks for a C++ compiler too.
+need_make() {
+    command -v make >/dev/null && command -v c++ >/dev/null && return
+    command -v apt-get >/dev/null ||
+        refuse "make or a C++ compiler is missing, which the bundled Kafka client is built with." "install make and g++."
+    install "make and a C++ compiler (Debian packages make, g++)" \
+        as_root sh -c 'apt-get update -q && apt-get install -qy make g++'
+}
+
+# For the tests on a real Apache Kafka.
+need_java() {
+    command -v java >/dev/null && return
+    command -v apt-get >/dev/null || refuse "java is missing, which runs Kafka." "install Java 17 or newer."
+    install "Java 17 (Debian package openjdk-17-jre-headless)" \
+        as_root sh -c 'apt-get update -q && apt-get install -qy openjdk-17-jre-headless'
+}
+
+need_maven() {
+    command -v mvn >/dev/null && return
+    command -v apt-get >/dev/null || refuse "mvn is missing, which fetches Kafka." "install Maven."
+    install "Maven (Debian package maven)" as_root sh -c 'apt-get update -q && apt-get install -qy maven'
+}
+
 rustup_from_the_net() {
     command -v curl >/dev/null || refuse "curl is missing, which fetches rustup." "install curl, or Rust $rust_version."
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
@@ -80,6 +103,7 @@ need_cargo_deny() {
 # The one build: what `cargo test` needs too, so nothing is compiled twice. Sets `move37`.
 build_move37() {
     need_c_compiler
+    need_make
     need_rust
     cargo build --locked --manifest-path "$root/Cargo.toml" -p move37 ||
         refuse "the build failed." "see the compiler's message above."

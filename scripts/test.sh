@@ -17,6 +17,9 @@ source "$root/scripts/setup.sh"
 cd "$root" || exit 3
 
 need_c_compiler
+need_make
+need_java
+need_maven
 need_rust
 need_cargo_deny
 mkdir -p "$target"

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{bench, campaign, check, config, doctor, explain, replay, run, tail, train};
+use crate::command::{bench, campaign, check, config, doctor, explain, replay, run, tail, topics, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -29,6 +29,7 @@ enum Command {
     Tail(tail::Arguments),
     Campaign(campaign::Arguments),
     Config(config::Arguments),
+    Topics(topics::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
 }
@@ -61,6 +62,7 @@ impl Command {
             Command::Tail(arguments) => arguments.json,
             Command::Campaign(arguments) => arguments.json(),
             Command::Config(arguments) => arguments.json(),
+            Command::Topics(arguments) => arguments.json(),
             Command::Doctor(arguments) => arguments.json,
             Command::Bench(arguments) => arguments.json,
         }
@@ -76,6 +78,7 @@ impl Command {
             Command::Tail(arguments) => block_on(tail::run(arguments)),
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Config(arguments) => config::run(arguments),
+            Command::Topics(arguments) => block_on(topics::run(arguments)),
             Command::Doctor(arguments) => block_on(doctor::run(arguments)),
             Command::Bench(arguments) => block_on(bench::run(arguments)),
         }

@@ -75,6 +75,78 @@ pub enum Error {
         /// What it said.
         detail: String,
     },
+    /// No broker answers.
+    #[error("{log} cannot be reached ({detail}): start it or correct its address, then run again")]
+    Unreachable {
+        /// The log.
+        log: String,
+        /// What the client said.
+        detail: String,
+    },
+    /// The broker lacks a topic.
+    #[error("{log} has no topic {topic}: create the topics with `move37 topics apply`, then run again")]
+    NoTopic {
+        /// The log.
+        log: String,
+        /// Full name.
+        topic: String,
+    },
+    /// A topic's keys would lie in other partitions than everybody expects.
+    #[error(
+        "{log} has {topic} with {found} partitions where {declared} are declared: use a cluster whose topics were made by `move37 topics apply`"
+    )]
+    Misfit {
+        /// The log.
+        log: String,
+        /// Full name.
+        topic: String,
+        /// Its partitions.
+        found: u32,
+        /// Those of the table.
+        declared: u32,
+    },
+    /// The broker does not let us.
+    #[error(
+        "{log} does not let this user use {what}: give it the rights of kafka/acls.yaml, or use the service's own credentials"
+    )]
+    Forbidden {
+        /// The log.
+        log: String,
+        /// Topic or group.
+        what: String,
+    },
+    /// No acknowledgement came.
+    #[error(
+        "{log} has not acknowledged a record of {topic} for {seconds} s: see that enough brokers are in sync, then run again, which is harmless"
+    )]
+    Unacknowledged {
+        /// The log.
+        log: String,
+        /// Topic.
+        topic: Topic,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Facts were deleted, or never were.
+    #[error(
+        "{log} does not hold {topic} from where it is to be read: facts must never expire, run `move37 topics apply` to see why they did"
+    )]
+    Gone {
+        /// The log.
+        log: String,
+        /// What is gone.
+        topic: String,
+    },
+    /// The broker refused for another reason.
+    #[error("{log} refused {what} ({detail}): the broker's own log says more, then run again")]
+    Refused {
+        /// The log.
+        log: String,
+        /// What was asked.
+        what: String,
+        /// What the client said.
+        detail: String,
+    },
     /// The log's worker has ended.
     #[error("{log} was closed while it was in use: run again")]
     Closed {

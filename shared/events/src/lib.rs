@@ -2,9 +2,11 @@
 //!
 //! [`TABLE`] is the one table: topics, writers, keys, partitions, facts and versions. The enums of [`facts`] give the
 //! bodies; [`FactSet`] turns them into stored bytes and back, old versions included. [`Following`] is the part of
-//! every service's rules that obeys the operator. [`decisions`] says what of a fact counts as a decision.
+//! every service's rules that obeys the operator. [`decisions`] says what of a fact counts as a decision. [`documents`]
+//! writes the table down for brokers and for people.
 
 pub mod decisions;
+pub mod documents;
 mod error;
 mod fact;
 pub mod facts;

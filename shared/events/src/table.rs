@@ -12,6 +12,8 @@ pub struct TopicRow {
     pub name: &'static str,
     /// The only role that may write it; none where every service may (dead letters).
     pub writer: Option<Role>,
+    /// The roles that read it besides its writer. Operators read everything.
+    pub readers: &'static [Role],
     /// What its record key is.
     pub key: &'static str,
     /// Partitions; equal for all topics keyed by campaign.
@@ -35,32 +37,64 @@ const CAMPAIGN_PARTITIONS: u32 = 12;
 
 /// The table.
 pub const TABLE: [TopicRow; 8] = [
-    campaign_keyed(Topic::Campaigns, "move37.campaigns", Role::Operator, facts::CampaignFact::ROWS),
-    campaign_keyed(Topic::Memory, "move37.memory", Role::Memory, facts::MemoryFact::ROWS),
-    campaign_keyed(Topic::Researcher, "move37.researcher", Role::Researcher, facts::ResearcherFact::ROWS),
-    campaign_keyed(Topic::Engineer, "move37.engineer", Role::Engineer, facts::EngineerFact::ROWS),
-    campaign_keyed(Topic::Trainer, "move37.trainer", Role::Trainer, facts::TrainerFact::ROWS),
+    campaign_keyed(
+        Topic::Campaigns,
+        "move37.campaigns",
+        Role::Operator,
+        &[Role::Memory, Role::Researcher, Role::Engineer, Role::Trainer, Role::Analyst],
+        facts::CampaignFact::ROWS,
+    ),
+    campaign_keyed(Topic::Memory, "move37.memory", Role::Memory, &[Role::Researcher], facts::MemoryFact::ROWS),
+    campaign_keyed(
+        Topic::Researcher,
+        "move37.researcher",
+        Role::Researcher,
+        &[Role::Memory, Role::Engineer],
+        facts::ResearcherFact::ROWS,
+    ),
+    campaign_keyed(
+        Topic::Engineer,
+        "move37.engineer",
+        Role::Engineer,
+        &[Role::Memory, Role::Trainer],
+        facts::EngineerFact::ROWS,
+    ),
+    campaign_keyed(
+        Topic::Trainer,
+        "move37.trainer",
+        Role::Trainer,
+        &[Role::Memory, Role::Worker, Role::Analyst],
+        facts::TrainerFact::ROWS,
+    ),
     TopicRow {
         topic: Topic::Runs,
         name: "move37.runs",
         writer: Some(Role::Worker),
+        readers: &[Role::Trainer],
         key: "worker and boot id",
         partitions: 12,
         facts: facts::RunFact::ROWS,
     },
-    campaign_keyed(Topic::Analyst, "move37.analyst", Role::Analyst, facts::AnalystFact::ROWS),
+    campaign_keyed(Topic::Analyst, "move37.analyst", Role::Analyst, &[Role::Memory], facts::AnalystFact::ROWS),
     TopicRow {
         topic: Topic::DeadLetters,
         name: "move37.dead-letters",
         writer: None,
+        readers: &[],
         key: "origin",
         partitions: 3,
         facts: &[],
     },
 ];
 
-const fn campaign_keyed(topic: Topic, name: &'static str, writer: Role, facts: &'static [FactRow]) -> TopicRow {
-    TopicRow { topic, name, writer: Some(writer), key: "campaign", partitions: CAMPAIGN_PARTITIONS, facts }
+const fn campaign_keyed(
+    topic: Topic,
+    name: &'static str,
+    writer: Role,
+    readers: &'static [Role],
+    facts: &'static [FactRow],
+) -> TopicRow {
+    TopicRow { topic, name, writer: Some(writer), readers, key: "campaign", partitions: CAMPAIGN_PARTITIONS, facts }
 }
 
 /// The row of a topic.

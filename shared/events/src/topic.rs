@@ -77,6 +77,10 @@ impl FromStr for Topic {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Role; 7] =
+        [Role::Operator, Role::Memory, Role::Researcher, Role::Engineer, Role::Trainer, Role::Worker, Role::Analyst];
+
     /// The source name of its facts.
     pub fn name(self) -> &'static str {
         match self {

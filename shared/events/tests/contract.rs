@@ -75,6 +75,9 @@ fn prepare() {
             let (path, schema) = schema(fact);
             fs::write(path, schema).unwrap();
         }
+        for (path, text) in documents() {
+            fs::write(path, text).unwrap();
+        }
     });
 }
 
@@ -82,6 +85,28 @@ fn prepare() {
 fn schema(fact: &FactRow) -> (PathBuf, String) {
     let path = folder("../../kafka/schemas").join(format!("{}.v{}.json", fact.name, fact.version));
     (path, serde_json::to_string_pretty(&(fact.schema)()).unwrap() + "\n")
+}
+
+/// What is written down of the table, and where.
+fn documents() -> [(PathBuf, String); 3] {
+    [
+        (folder("../../kafka/topics.yaml"), move37_events::documents::topics()),
+        (folder("../../kafka/acls.yaml"), move37_events::documents::acls()),
+        (folder("../../kafka/asyncapi.yaml"), move37_events::documents::asyncapi()),
+    ]
+}
+
+#[test]
+fn the_documents_say_what_the_table_says() {
+    prepare();
+    for (path, text) in documents() {
+        let stored = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            stored == text,
+            "{} is out of date: {WRITE}=1 cargo test -p move37-events --test contract",
+            path.display()
+        );
+    }
 }
 
 #[test]

@@ -9,4 +9,5 @@ pub mod explain;
 pub mod replay;
 pub mod run;
 pub mod tail;
+pub mod topics;
 pub mod train;

@@ -1,0 +1,68 @@
+//! Kafka's error codes as the port's errors.
+
+use move37_eventlog::Error;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::settings::Settings;
+
+/// What an error means that came of asking for `what`.
+pub(crate) fn translate(settings: &Settings, what: &str, error: &KafkaError) -> Error {
+    let (log, what) = (settings.name(), what.to_owned());
+    let Some(code) = error.rdkafka_error_code() else {
+        return Error::Refused { log, what, detail: error.to_string() };
+    };
+    match code {
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+            Error::NoTopic { log, topic: what }
+        }
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::Authentication => Error::Forbidden { log, what },
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => Error::Gone { log, topic: what },
+        code if is_absence(code) => Error::Unreachable { log, detail: code.to_string() },
+        code => Error::Refused { log, what, detail: code.to_string() },
+    }
+}
+
+/// Whether it only says that a broker is away or busy: the client library goes on trying.
+pub(crate) fn is_absence(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::BrokerNotAvailable
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(code: Code) -> String {
+        let settings = Settings::new("kafka:9092");
+        translate(&settings, "move37.memory", &KafkaError::MetadataFetch(code)).to_string()
+    }
+
+    #[test]
+    fn each_cause_names_its_next_step() {
+        assert!(said(Code::BrokerTransportFailure).contains("correct its address"));
+        assert!(
+            said(Code::UnknownTopicOrPartition).contains("move37.memory: create the topics with `move37 topics apply`")
+        );
+        assert!(said(Code::TopicAuthorizationFailed).contains("kafka/acls.yaml"));
+        assert!(said(Code::AutoOffsetReset).contains("facts must never expire"));
+        assert!(said(Code::PolicyViolation).contains("the broker's own log"));
+    }
+}
