@@ -44,6 +44,15 @@ need_make() {
         as_root sh -c 'apt-get update -q && apt-get install -qy make g++'
 }
 
+# TLS and SCRAM of the Kafka client.
+need_openssl() {
+    command -v pkg-config >/dev/null && pkg-config --exists openssl && return
+    command -v apt-get >/dev/null ||
+        refuse "OpenSSL's headers or pkg-config are missing, which the Kafka client is built with." "install both (Homebrew: openssl pkgconf)."
+    install "OpenSSL's headers (Debian packages libssl-dev, pkg-config)" \
+        as_root sh -c 'apt-get update -q && apt-get install -qy libssl-dev pkg-config'
+}
+
 # For the tests on a real Apache Kafka.
 need_java() {
     command -v java >/dev/null && return
@@ -104,6 +113,7 @@ need_cargo_deny() {
 build_move37() {
     need_c_compiler
     need_make
+    need_openssl
     need_rust
     cargo build --locked --manifest-path "$root/Cargo.toml" -p move37 ||
         refuse "the build failed." "see the compiler's message above."

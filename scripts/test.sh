@@ -18,6 +18,7 @@ cd "$root" || exit 3
 
 need_c_compiler
 need_make
+need_openssl
 need_java
 need_maven
 need_rust
