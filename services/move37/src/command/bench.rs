@@ -108,7 +108,7 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     command::issue(&log, &SystemClock, &id, fact).await?;
     let mut view = CampaignView::new(id);
     let mut live = Live::open(&*log).await?;
-    let mut services = Services::start(log, Arc::new(SystemClock), Idle, (1, 1))?;
+    let mut services = Services::start(log, Arc::new(SystemClock), Idle::default(), (1, 1))?;
     while !view.phase().is_over() {
         tokio::select! {
             batch = live.next() => batch?.iter().for_each(|entry| view.take(entry)),
