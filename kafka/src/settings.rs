@@ -5,18 +5,101 @@ use std::time::Duration;
 use move37_events::Topic;
 use move37_events::documents::Resource;
 use rdkafka::ClientConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
 
 /// How owners of a topic find each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Membership {
     /// The classic group protocol, cooperative-sticky: any broker.
+    #[default]
     Classic,
     /// The protocol of KIP-848: brokers from 4.0 on; its timeouts are the broker's.
     Consumer,
 }
 
-/// A cluster and how to use it.
-#[derive(Clone, Debug)]
+/// How a user proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Mechanism {
+    /// SCRAM with SHA-512: the brokers never see the password.
+    #[default]
+    ScramSha512,
+    /// SCRAM with SHA-256.
+    ScramSha256,
+    /// The password itself; by TLS only.
+    Plain,
+}
+
+impl Mechanism {
+    /// Kafka's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::ScramSha512 => "SCRAM-SHA-512",
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::Plain => "PLAIN",
+        }
+    }
+}
+
+impl TryFrom<String> for Mechanism {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Mechanism, String> {
+        let known = [Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::Plain];
+        let found = known.into_iter().find(|mechanism| mechanism.name() == name);
+        found.ok_or_else(|| format!("the mechanism {name} is unknown: use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"))
+    }
+}
+
+impl From<Mechanism> for String {
+    fn from(mechanism: Mechanism) -> String {
+        mechanism.name().to_owned()
+    }
+}
+
+/// TLS and user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// TLS, where the brokers want it.
+    pub tls: Option<Tls>,
+    /// The user, where they want one.
+    pub login: Option<Login>,
+}
+
+/// A connection by TLS; PEM files by path, so that each new client sees renewed ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates of the authorities that may vouch for a broker; without it, those of this machine.
+    pub authorities: Option<String>,
+    /// Who we are, where brokers ask for a certificate.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate's file.
+    pub certificate: String,
+    /// The file of its private key.
+    pub key: String,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Name.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+    /// How it is proved.
+    pub mechanism: Mechanism,
+}
+
+/// A cluster and how to use it; shown, it shows no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Brokers as `host:port`, separated by commas.
     pub bootstrap: String,
@@ -32,8 +115,8 @@ pub struct Settings {
     pub delivery: Duration,
     /// How long an owner may take to let go of partitions before they are given away regardless.
     pub release: Duration,
-    /// Further settings of the client library, for example for TLS.
-    pub client: Vec<(String, String)>,
+    /// TLS and user.
+    pub security: Security,
 }
 
 impl Settings {
@@ -47,7 +130,7 @@ impl Settings {
             answer: Duration::from_secs(10),
             delivery: Duration::from_secs(60),
             release: Duration::from_secs(60),
-            client: Vec::new(),
+            security: Security::default(),
         }
     }
 
@@ -74,8 +157,27 @@ impl Settings {
             .set("client.id", "move37")
             .set("allow.auto.create.topics", "false")
             .set("reconnect.backoff.max.ms", "1000");
-        for (name, value) in &self.client {
-            config.set(name, value);
+        let Security { tls, login } = &self.security;
+        config.set(
+            "security.protocol",
+            match (tls.is_some(), login.is_some()) {
+                (false, false) => "plaintext",
+                (true, false) => "ssl",
+                (false, true) => "sasl_plaintext",
+                (true, true) => "sasl_ssl",
+            },
+        );
+        if let Some(tls) = tls {
+            tls.authorities.iter().for_each(|file| _ = config.set("ssl.ca.location", file));
+            if let Some(Identity { certificate, key }) = &tls.identity {
+                config.set("ssl.certificate.location", certificate).set("ssl.key.location", key);
+            }
+        }
+        if let Some(Login { username, password, mechanism }) = login {
+            config
+                .set("sasl.mechanisms", mechanism.name())
+                .set("sasl.username", username)
+                .set("sasl.password", password.reveal());
         }
         config
     }
