@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use move37_core::Recorded;
-use move37_events::Topic;
+use move37_events::{Role, Topic};
 use tokio::sync::oneshot;
 
 use crate::{Error, Position, Stored};
@@ -34,6 +34,16 @@ pub trait EventLog: Send + Sync + 'static {
     /// # Errors
     /// The log cannot be reached.
     async fn own(&self, topic: Topic) -> Result<Box<dyn Ownership>, Error>;
+
+    /// Note for people how far a role has dealt with its inputs: every record below these positions, and whatever its
+    /// rules made of it, is done with. Tools show from it how far a service lags behind. No reader starts from it, since
+    /// chains are judged from their start; a log that has no place for such notes takes them and does nothing.
+    ///
+    /// # Errors
+    /// The log cannot take the note now, which is harmless.
+    async fn commit(&self, _reader: Role, _next: Vec<Position>) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// A running read.
