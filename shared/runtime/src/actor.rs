@@ -7,6 +7,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message as ActixMessage, System};
 use move37_core::{Decider, EventId, Key, Recorded};
@@ -15,9 +16,11 @@ use move37_events::{Fact, FactSet, Input, Topic};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use crate::cell::{Action, Cell, Instance, Origin, Stamped};
+use crate::cell::{Action, Cell, Instance, Origin, Stamped, Ticket};
 use crate::host::{Boundary, Env};
+use crate::monitor::AtHand;
 use crate::perform::Performer;
+use crate::progress::Hold;
 use crate::service::{Outbox, Service};
 use crate::{Error, Failure};
 
@@ -30,7 +33,7 @@ pub(crate) enum Message<S: Service> {
     /// The inputs' history is read.
     Live,
     /// A foreign fact for it.
-    Foreign { id: EventId, fact: Box<Fact> },
+    Foreign { id: EventId, fact: Box<Fact>, hold: Hold },
     /// An effect reports.
     Outcome { instance: Instance, outcome: S::Outcome },
     /// An effect's task has ended.
@@ -64,8 +67,9 @@ impl<S: Service> Handle<S> {
         let shell = Shell {
             cell: Box::new(Cell::new(key.clone())),
             key,
-            env,
             performer,
+            at_hand: AtHand::start(Arc::clone(&env.board)),
+            env,
             acknowledged: true,
             stopped: false,
             leaving: None,
@@ -101,6 +105,7 @@ struct Shell<S: Service> {
     cell: Box<Cell<S::Decider, S::Outcome>>,
     env: Arc<Env<S>>,
     performer: Performer,
+    at_hand: AtHand,
     /// Whether the outstanding append was acknowledged, or read back.
     acknowledged: bool,
     stopped: bool,
@@ -118,6 +123,9 @@ impl<S: Service> Handler<Message<S>> for Shell<S> {
         if !self.stopped {
             let handled = catch_unwind(AssertUnwindSafe(|| self.receive(message, context)));
             handled.unwrap_or_else(|panic| self.fail(Error::Panicked(text_of(&*panic))));
+            self.tell_board();
+        } else if let Message::Foreign { hold, .. } = message {
+            hold.keep();
         } else if let Message::Ended { instance } = &message {
             self.performer.forget(instance);
         } else if let Message::Leave(answer) = message {
@@ -135,6 +143,9 @@ impl<S: Service> Shell<S> {
                 let awaited = self.cell.waits_for() == Some(record.hash());
                 if awaited {
                     self.acknowledge();
+                    if let Some(arrived) = self.cell.waits_since() {
+                        self.env.board.read_back(arrived.elapsed());
+                    }
                 }
                 let actions = self.cell.own(&record, &event, fact);
                 if awaited {
@@ -144,24 +155,29 @@ impl<S: Service> Shell<S> {
             }
             Message::Recovered => self.cell.recovered(),
             Message::Live => self.cell.live(),
-            Message::Foreign { id, fact } => {
+            Message::Foreign { id, fact, hold } => {
                 let now = self.env.clock.now();
                 self.cell.input(Stamped {
                     input: Input::Fact { id: id.clone(), fact: *fact },
                     now,
                     origin: Origin::Fact(id),
+                    ticket: Ticket { arrived: Some(Instant::now()), hold: Some(hold) },
                 })
             }
             Message::Outcome { instance, outcome } => {
                 let now = self.env.clock.now();
                 let origin = Origin::Effect(instance);
-                self.cell.input(Stamped { input: Input::Outcome(outcome), now, origin })
+                let ticket = Ticket { arrived: Some(Instant::now()), hold: None };
+                self.cell.input(Stamped { input: Input::Outcome(outcome), now, origin, ticket })
             }
             Message::Ended { instance } => {
                 self.performer.forget(&instance);
                 self.cell.ended(&instance)
             }
-            Message::Appended(Ok(_)) => return self.acknowledge(),
+            Message::Appended(Ok(_)) => {
+                self.env.board.appended();
+                return self.acknowledge();
+            }
             Message::Appended(Err(error)) => return self.fail(error.into()),
             Message::Fail(error) => return self.fail(error),
             Message::Leave(answer) => {
@@ -170,6 +186,12 @@ impl<S: Service> Shell<S> {
             }
         };
         actions.into_iter().for_each(|action| self.act(action, context));
+    }
+
+    fn tell_board(&mut self) {
+        let tally = self.cell.tally();
+        self.env.board.decided(tally.decided, tally.races_lost);
+        self.at_hand.now(self.cell.owed() as u64, self.cell.held() as u64);
     }
 
     fn act(&mut self, action: Action<<S::Decider as Decider>::Effect>, context: &mut Context<Self>) {

@@ -7,11 +7,13 @@
 mod effects;
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use move37_core::{Ctx, Decider, EffectId, EventId, Fold, Hash, Key, Recorded, Rejection, Timestamp};
 use move37_events::{Fact, FactSet, Input};
 use tracing::debug;
 
+use crate::progress::Hold;
 use effects::Effects;
 
 /// Where an input came from.
@@ -37,6 +39,26 @@ pub(crate) struct Stamped<O> {
     pub(crate) input: Input<O>,
     pub(crate) now: Timestamp,
     pub(crate) origin: Origin,
+    pub(crate) ticket: Ticket,
+}
+
+/// What travels with an input from outside, and on with the story of own facts that it leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket {
+    /// When it came.
+    pub(crate) arrived: Option<Instant>,
+    /// Keeps its place in its partition until the story has ended.
+    #[expect(dead_code, reason = "it acts when it is dropped")]
+    pub(crate) hold: Option<Hold>,
+}
+
+/// What was done since it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Inputs decided.
+    pub(crate) decided: u64,
+    /// Places lost to another writer.
+    pub(crate) races_lost: u64,
 }
 
 /// What the shell must do.
@@ -90,6 +112,7 @@ pub(crate) struct Cell<D: Decider, O> {
     effects: Effects,
     /// Whether what is owed may have changed since the effects followed it.
     changed: bool,
+    tally: Tally,
 }
 
 type Actions<D> = Vec<Action<<D as Decider>::Effect>>;
@@ -113,6 +136,7 @@ where
             outstanding: None,
             effects: Effects::default(),
             changed: true,
+            tally: Tally::default(),
         }
     }
 
@@ -122,20 +146,24 @@ where
         self.changed = true;
         let id = record.envelope.id.clone();
         // Its time is that of the input it came from, so that a story told again after a crash is the same.
-        let fed_back = Stamped {
+        let mut fed_back = Stamped {
             input: Input::Fact { id: id.clone(), fact },
             now: record.envelope.time,
             origin: Origin::Fact(id),
+            ticket: Ticket::default(),
         };
         if self.phase == Phase::Recovering {
             self.last = Some(fed_back);
             return Vec::new();
         }
-        if let Some(Outstanding { stamped, hash }) = self.outstanding.take()
-            && hash != record.hash()
-        {
-            debug!(key = %self.key, place = record.envelope.id.sequence, "lost a race, deciding again");
-            self.again = Some(stamped);
+        if let Some(Outstanding { stamped, hash }) = self.outstanding.take() {
+            if hash == record.hash() {
+                fed_back.ticket = stamped.ticket;
+            } else {
+                debug!(key = %self.key, place = record.envelope.id.sequence, "lost a race, deciding again");
+                self.tally.races_lost += 1;
+                self.again = Some(stamped);
+            }
         }
         self.story.push_back(fed_back);
         self.held.extend(self.retry.drain(..));
@@ -190,6 +218,26 @@ where
         self.outstanding.as_ref().map(|outstanding| outstanding.hash)
     }
 
+    /// When the input came whose fact waits to be read back.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        self.outstanding.as_ref().and_then(|outstanding| outstanding.stamped.ticket.arrived)
+    }
+
+    /// What was done since this was last asked.
+    pub(crate) fn tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// How many effects are under way.
+    pub(crate) fn owed(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// How many early inputs wait.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len() + self.retry.len()
+    }
+
     fn advance(&mut self) -> Actions<D> {
         let mut actions = Vec::new();
         if matches!(self.phase, Phase::Recovering | Phase::Leaving) {
@@ -227,7 +275,9 @@ where
                 None => return debug!(key = %self.key, ?stamped, "dropped an outcome that is no longer owed"),
             },
         };
-        match self.fold.state().decide(&stamped.input, &Ctx { now: stamped.now }) {
+        let decided = self.fold.state().decide(&stamped.input, &Ctx { now: stamped.now });
+        self.tally.decided += u64::from(!decided.as_ref().is_err_and(Rejection::is_early));
+        match decided {
             Ok(Some(event)) => {
                 let record = self.record(&event, stamped.now, cause);
                 self.outstanding = Some(Outstanding { stamped, hash: record.hash() });

@@ -17,6 +17,19 @@ pub struct Failure {
     pub error: Error,
 }
 
+impl Failure {
+    /// The failure and everything behind it, as one sentence.
+    pub fn sentence(&self) -> String {
+        let mut sentence = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            sentence = format!("{sentence}: {error}");
+            source = error.source();
+        }
+        sentence
+    }
+}
+
 /// Why a campaign or a service stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,18 +1,23 @@
 //! A running service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use move37_core::Decider;
-use move37_eventlog::{Change, EventLog};
+use move37_eventlog::{Change, EventLog, Ownership};
 use move37_events::{FactSet, Role};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::actor::on_thread;
+use crate::monitor::{Board, Monitor, Phase};
 use crate::service::Service;
 use crate::shard::{Command, Shard};
 use crate::{Clock, Failure};
+
+/// How often a shard commits how far it is.
+const COMMIT_EVERY: Duration = Duration::from_secs(5);
 
 /// An edge at which a crash test may end the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +39,7 @@ pub struct Host<S> {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     failpoint: Option<Failpoint>,
+    commit_every: Duration,
 }
 
 /// What the parts of a running service share.
@@ -43,6 +49,8 @@ pub(crate) struct Env<S> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where appends and effects run.
     pub(crate) runtime: Runtime,
+    pub(crate) board: Arc<Board>,
+    pub(crate) commit_every: Duration,
     failpoint: Option<Failpoint>,
     failures: mpsc::UnboundedSender<Failure>,
 }
@@ -50,7 +58,14 @@ pub(crate) struct Env<S> {
 impl<S: Service> Host<S> {
     /// A service over a log, with its source of time.
     pub fn new(service: S, log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Host<S> {
-        Host { service: Arc::new(service), log, clock, failpoint: None }
+        Host { service: Arc::new(service), log, clock, failpoint: None, commit_every: COMMIT_EVERY }
+    }
+
+    /// Commit more or less often, for tests.
+    #[cfg(test)]
+    pub(crate) fn commit_every(mut self, every: Duration) -> Host<S> {
+        self.commit_every = every;
+        self
     }
 
     /// Call this at every boundary.
@@ -67,19 +82,26 @@ impl<S: Service> Host<S> {
     pub fn start(self) -> Running {
         let (failures, heard) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
-        let (live, is_live) = watch::channel(false);
         let (ended, has_ended) = oneshot::channel::<()>();
         let role = role::<S>();
+        let board = Arc::new(Board::new(role));
         let env = Arc::new(Env {
             service: self.service,
             log: self.log,
             clock: self.clock,
             runtime: Runtime::current(),
+            board: Arc::clone(&board),
+            commit_every: self.commit_every,
             failpoint: self.failpoint,
             failures,
         });
-        on_thread(role.name(), move || run(env, stopping, live), move || drop(ended));
-        Running { role, stop: Some(stop), failures: heard, live: is_live, ended: has_ended }
+        let (phase, monitor) = (board.phase(), Monitor::new(Arc::clone(&board)));
+        let end = move || {
+            board.end();
+            drop(ended);
+        };
+        on_thread(role.name(), move || run(env, stopping), end);
+        Running { role, stop: Some(stop), failures: heard, phase, monitor, ended: has_ended }
     }
 }
 
@@ -93,6 +115,7 @@ impl<S> Env<S> {
     /// Make a failure known.
     pub(crate) fn report(&self, failure: Failure) {
         error!(role = %failure.role, key = failure.key.as_ref().map(tracing::field::display), error = %failure.error, "stopped");
+        self.board.failed(failure.sentence(), failure.key.is_none());
         // Nobody hears it when the service is already being left.
         let _ = self.failures.send(failure);
     }
@@ -107,7 +130,8 @@ pub struct Running {
     role: Role,
     stop: Option<oneshot::Sender<()>>,
     failures: mpsc::UnboundedReceiver<Failure>,
-    live: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
+    monitor: Monitor,
     ended: oneshot::Receiver<()>,
 }
 
@@ -117,10 +141,16 @@ impl Running {
         self.role
     }
 
-    /// Wait until what was in the log at the start is read, and owed effects may start.
+    /// How the service is, for health checks and metrics; of use after its end too.
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
+    }
+
+    /// Wait until what was in the log at the start is read, and owed effects may start; or until it has ended, of which
+    /// its failure says why.
     pub async fn live(&mut self) {
-        // An error says that the service has ended; its failure says why.
-        let _ = self.live.wait_for(|&live| live).await;
+        // The board, which the monitor shares, outlives the wait.
+        let _ = self.phase.wait_for(|&phase| phase != Phase::Starting).await;
     }
 
     /// Wait for the next failure: a campaign of the service, or all of it, has stopped.
@@ -143,20 +173,20 @@ impl Running {
 }
 
 /// The life of a service: follow its ownership, with a shard for each gain.
-async fn run<S: Service>(env: Arc<Env<S>>, mut stopping: oneshot::Receiver<()>, live: watch::Sender<bool>) {
+async fn run<S: Service>(env: Arc<Env<S>>, mut stopping: oneshot::Receiver<()>) {
     let mut shards: Vec<mpsc::UnboundedSender<Command>> = Vec::new();
+    // Given up only when every shard has left: another instance would work on partitions that are still written.
+    let mut membership: Option<Box<dyn Ownership>> = None;
     let living = async {
         let topic = <S::Decider as Decider>::Event::TOPIC;
         if let Some(key) = env.service.sole_key() {
-            shards.push(Shard::start(Arc::clone(&env), vec![topic.partition(&key)], live.clone()));
+            shards.push(Shard::start(Arc::clone(&env), vec![topic.partition(&key)]));
             return std::future::pending::<Result<(), move37_eventlog::Error>>().await;
         }
-        let mut ownership = env.log.own(topic).await?;
+        let ownership = membership.insert(env.log.own(topic).await?);
         loop {
             match ownership.next().await? {
-                Change::Gained(partitions) => {
-                    shards.push(Shard::start(Arc::clone(&env), partitions, live.clone()));
-                }
+                Change::Gained(partitions) => shards.push(Shard::start(Arc::clone(&env), partitions)),
                 Change::Lost(partitions, release) => {
                     command_all(&shards, |done| Command::Release(partitions.clone(), done)).await;
                     release.done();
@@ -177,14 +207,19 @@ async fn run<S: Service>(env: Arc<Env<S>>, mut stopping: oneshot::Receiver<()>, 
     if stopped {
         command_all(&shards, Command::Drain).await;
     }
+    drop(membership);
 }
 
 /// Give every shard a command and wait until all have carried it out, or are gone.
 async fn command_all(shards: &[mpsc::UnboundedSender<Command>], command: impl Fn(oneshot::Sender<()>) -> Command) {
-    for shard in shards {
-        let (done, is_done) = oneshot::channel();
-        if shard.send(command(done)).is_ok() {
-            let _ = is_done.await;
-        }
+    let told: Vec<_> = shards
+        .iter()
+        .filter_map(|shard| {
+            let (done, is_done) = oneshot::channel();
+            shard.send(command(done)).is_ok().then_some(is_done)
+        })
+        .collect();
+    for is_done in told {
+        let _ = is_done.await;
     }
 }

@@ -4,7 +4,7 @@
 //! rules are a `Decider` of `move37-core`. A [`Host`] runs it over an event log: it owns partitions of the service's
 //! topic, folds what is there, and gives every key (campaign) an actor. Within the actor, `cell` decides what to do
 //! next as a pure state machine, `perform` runs the effects that the state owes, and `actor` (the only file that knows
-//! actix) carries messages. [`command`] appends what operators command.
+//! actix) carries messages. [`command`] appends what operators command. A [`Monitor`] tells how the service is.
 //!
 //! What it does not do: know any domain, read a clock by itself (a [`Clock`] is given), or write a foreign topic.
 
@@ -14,7 +14,9 @@ mod clock;
 pub mod command;
 mod failure;
 mod host;
+mod monitor;
 mod perform;
+mod progress;
 mod service;
 mod shard;
 #[cfg(test)]
@@ -23,4 +25,5 @@ mod tests;
 pub use clock::{Clock, SystemClock};
 pub use failure::{Error, Failure};
 pub use host::{Boundary, Failpoint, Host, Running};
+pub use monitor::{Counts, Dropped, Latency, Monitor};
 pub use service::{Cancel, Canceller, Outbox, Service, Start};

@@ -3,17 +3,28 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use move37_core::{Decider, Key, Recorded, Verdict};
+use move37_core::{Decider, Key, Loss, Recorded, Verdict};
 use move37_eventlog::{History, Judge, Judged, Position, Stored};
 use move37_events::{DecodeError, Fact, FactSet, Topic, row};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tracing::{debug, warn};
 
 use crate::actor::{Handle, Message, OwnFact};
 use crate::host::{Env, role};
+use crate::monitor::{Dropped, Reading};
+use crate::progress::{Hold, Progress};
 use crate::service::{Service, Start};
 use crate::{Error, Failure};
+
+/// How often the ends of what is read are asked for.
+const ENDS_EVERY: Duration = Duration::from_secs(15);
+
+/// How long the last commit may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a shard can be told. Dropping its sender ends it at once.
 pub(crate) enum Command {
@@ -23,6 +34,8 @@ pub(crate) enum Command {
     Drain(oneshot::Sender<()>),
     /// From itself: the actors of these partitions have finished.
     Left(Vec<u32>),
+    /// From itself: where topics end now.
+    Ends(Vec<(Topic, Vec<u64>)>),
 }
 
 pub(crate) struct Shard<S: Service> {
@@ -39,22 +52,25 @@ pub(crate) struct Shard<S: Service> {
     /// Partitions that are being given up.
     leaving: BTreeSet<u32>,
     commands: mpsc::WeakUnboundedSender<Command>,
-    live: watch::Sender<bool>,
+    /// Its place on the service's board.
+    reading: Reading,
+    progress: Progress,
+    /// What was committed last, and the commit under way.
+    committed: Vec<Position>,
+    committing: Option<JoinHandle<()>>,
 }
 
 type Event<S> = <<S as Service>::Decider as Decider>::Event;
 
 impl<S: Service> Shard<S> {
     /// Start a shard on this thread.
-    pub(crate) fn start(
-        env: Arc<Env<S>>,
-        partitions: Vec<u32>,
-        live: watch::Sender<bool>,
-    ) -> mpsc::UnboundedSender<Command> {
+    pub(crate) fn start(env: Arc<Env<S>>, partitions: Vec<u32>) -> mpsc::UnboundedSender<Command> {
         let (commands, commanded) = mpsc::unbounded_channel();
+        let partitions: BTreeSet<u32> = partitions.into_iter().collect();
         let shard = Shard {
             env: Arc::clone(&env),
-            partitions: partitions.into_iter().collect(),
+            reading: Reading::start(Arc::clone(&env.board), partitions.clone()),
+            partitions,
             judge: Judge::default(),
             actors: BTreeMap::new(),
             history: BTreeMap::new(),
@@ -62,7 +78,9 @@ impl<S: Service> Shard<S> {
             is_live: false,
             leaving: BTreeSet::new(),
             commands: commands.downgrade(),
-            live,
+            progress: Progress::default(),
+            committed: Vec::new(),
+            committing: None,
         };
         tokio::task::spawn_local(async move {
             let ended = tokio::task::spawn_local(shard.run(commanded)).await;
@@ -81,6 +99,11 @@ impl<S: Service> Shard<S> {
         from.extend(self.note_history().await?);
         let mut reader = self.env.log.read(from).await?;
         self.go_live_when_read().await;
+        let every = self.env.commit_every;
+        let mut commit = interval_at(Instant::now() + every, every);
+        let mut ends = interval(ENDS_EVERY);
+        commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ends.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -91,11 +114,18 @@ impl<S: Service> Shard<S> {
                     Some(Command::Left(partitions)) => {
                         self.actors.retain(|key, _| !partitions.contains(&Event::<S>::TOPIC.partition(key)));
                         self.partitions.retain(|partition| !partitions.contains(partition));
+                        self.reading.left(&partitions);
                         if self.partitions.is_empty() {
                             return Ok(());
                         }
+                        self.read_no_more(&partitions);
+                    }
+                    Some(Command::Ends(ends)) => {
+                        ends.iter().for_each(|(topic, ends)| self.reading.ends(*topic, ends));
                     }
                 },
+                _ = commit.tick() => self.commit(),
+                _ = ends.tick() => self.ask_for_ends(),
                 batch = reader.next() => for stored in batch? {
                     self.deliver(stored).await;
                 },
@@ -109,10 +139,13 @@ impl<S: Service> Shard<S> {
         let mut next: BTreeMap<u32, u64> = self.partitions.iter().map(|&partition| (partition, 0)).collect();
         let partitions = self.partitions.iter().map(|&partition| (topic, partition)).collect();
         let mut history = History::of_partitions(&*self.env.log, partitions).await?;
+        for &partition in &self.partitions {
+            self.reading.reads(topic, partition, 0);
+        }
         while let Some(batch) = history.next().await? {
             for stored in batch {
                 next.insert(stored.partition, stored.offset + 1);
-                self.deliver_own(stored).await;
+                self.deliver(stored).await;
             }
         }
         for actor in self.actors.values() {
@@ -133,6 +166,7 @@ impl<S: Service> Shard<S> {
                 if self.reads(topic, partition) {
                     from.push(Position { topic, partition, offset: 0 });
                     self.history.insert((topic, partition), end);
+                    self.reading.reads(topic, partition, end);
                     if end > 0 {
                         self.unread.insert((topic, partition));
                     }
@@ -144,8 +178,56 @@ impl<S: Service> Shard<S> {
 
     /// Topics with the same kind of key have the same partitions: those that are owned suffice. Of others, all.
     fn reads(&self, topic: Topic, partition: u32) -> bool {
-        let is_co_partitioned = row(topic).key == row(Event::<S>::TOPIC).key;
-        !is_co_partitioned || self.partitions.contains(&partition)
+        !is_co_partitioned::<S>(topic) || self.partitions.contains(&partition)
+    }
+
+    /// Forget what is no longer read.
+    fn read_no_more(&self, partitions: &[u32]) {
+        let topics = S::INPUTS.iter().copied().chain([Event::<S>::TOPIC]);
+        for topic in topics.filter(|&topic| is_co_partitioned::<S>(topic)) {
+            partitions.iter().for_each(|&partition| self.reading.reads_no_more(topic, partition));
+        }
+    }
+
+    /// Commit how far the inputs are dealt with, unless the last commit is still under way or nothing has moved.
+    fn commit(&mut self) {
+        if self.committing.as_ref().is_some_and(|commit| !commit.is_finished()) {
+            return;
+        }
+        let next = self.dealt_with(|partition| self.partitions.contains(&partition));
+        if next != self.committed {
+            self.committed.clone_from(&next);
+            self.committing = Some(self.env.runtime.spawn(commit(Arc::clone(&self.env), next)));
+        }
+    }
+
+    /// How far the inputs of these partitions are dealt with. A topic that every instance reads whole is committed by
+    /// the owner of the same-numbered partition, so that no two commit for one; a writer of one chain only, which
+    /// starts from now and owns nothing, commits nothing.
+    fn dealt_with(&self, which: impl Fn(u32) -> bool) -> Vec<Position> {
+        match self.env.service.sole_key() {
+            Some(_) => Vec::new(),
+            None => self.progress.dealt_with(|_, partition| which(partition)),
+        }
+    }
+
+    /// Ask where everything that is read ends, for the lag.
+    fn ask_for_ends(&self) {
+        let (log, commands) = (Arc::clone(&self.env.log), self.commands.clone());
+        let topics: Vec<Topic> = S::INPUTS.iter().copied().chain([Event::<S>::TOPIC]).collect();
+        self.env.runtime.spawn(async move {
+            let mut ends = Vec::new();
+            for topic in topics {
+                match log.ends(topic).await {
+                    Ok(of_topic) => ends.push((topic, of_topic)),
+                    Err(error) => debug!(%topic, %error, "an end is not known"),
+                }
+            }
+            if let Some(commands) = commands.upgrade() {
+                // The shard may have ended meanwhile.
+                let _ = commands.send(Command::Ends(ends));
+            }
+        });
     }
 
     async fn go_live_when_read(&mut self) {
@@ -156,10 +238,11 @@ impl<S: Service> Shard<S> {
         for actor in self.actors.values() {
             actor.tell(Message::Live).await;
         }
-        self.live.send_replace(true);
+        self.reading.live();
     }
 
-    /// Let the actors of these partitions finish; their appends are still read back meanwhile.
+    /// Let the actors of these partitions finish, and commit how far they are; their appends are still read back
+    /// meanwhile.
     async fn leave(&mut self, partitions: Vec<u32>, done: oneshot::Sender<()>) {
         self.leaving.extend(&partitions);
         let mut answers = Vec::new();
@@ -170,11 +253,24 @@ impl<S: Service> Shard<S> {
                 answers.push(answered);
             }
         }
-        let commands = self.commands.clone();
+        let (commands, env, progress) = (self.commands.clone(), Arc::clone(&self.env), self.progress.clone());
+        let (committing, owns) = (self.committing.take(), env.service.sole_key().is_none());
         tokio::task::spawn_local(async move {
             for answered in answers {
                 // An actor that is gone has left.
                 let _ = answered.await;
+            }
+            let last = async {
+                if let Some(committing) = committing {
+                    // An earlier commit must not overtake this one; whether it came through does not matter.
+                    let _ = committing.await;
+                }
+                if owns {
+                    commit(env, progress.dealt_with(|_, partition| partitions.contains(&partition))).await;
+                }
+            };
+            if timeout(PATIENCE, last).await.is_err() {
+                debug!("left without the last commit");
             }
             if let Some(commands) = commands.upgrade() {
                 let _ = commands.send(Command::Left(partitions));
@@ -184,12 +280,15 @@ impl<S: Service> Shard<S> {
     }
 
     async fn deliver(&mut self, stored: Stored) {
-        if stored.topic == Event::<S>::TOPIC {
-            return self.deliver_own(stored).await;
-        }
         let partition = (stored.topic, stored.partition);
         let next = stored.offset + 1;
-        self.deliver_foreign(stored).await;
+        if stored.topic == Event::<S>::TOPIC {
+            self.deliver_own(stored).await;
+        } else {
+            let hold = self.progress.take_in(stored.position());
+            self.deliver_foreign(stored, hold).await;
+        }
+        self.reading.delivered(partition.0, partition.1, next);
         if self.history.get(&partition).is_some_and(|&end| next >= end) && self.unread.remove(&partition) {
             self.go_live_when_read().await;
         }
@@ -205,7 +304,7 @@ impl<S: Service> Shard<S> {
             return;
         }
         let message = match verdict {
-            Verdict::Lost(loss) => return debug!(id = %record.envelope.id, ?loss, "dropped a record"),
+            Verdict::Lost(loss) => return self.lost(&record, loss),
             Verdict::Corrupt(corruption) => Message::Fail(Error::Corrupt { position, corruption }),
             Verdict::Won => match read_own::<S>(&record) {
                 Ok((event, fact)) => Message::Own(Box::new(OwnFact { record, event, fact })),
@@ -216,12 +315,12 @@ impl<S: Service> Shard<S> {
         actor.tell(message).await;
     }
 
-    async fn deliver_foreign(&mut self, stored: Stored) {
+    async fn deliver_foreign(&mut self, stored: Stored, hold: Hold) {
         let Some(Judged { position, record, verdict }) = self.judged(stored) else { return };
         let id = record.envelope.id.clone();
         match verdict {
             Verdict::Won => {}
-            Verdict::Lost(loss) => return debug!(%id, ?loss, "dropped a record"),
+            Verdict::Lost(loss) => return self.lost(&record, loss),
             Verdict::Corrupt(corruption) => return warn!(%id, %corruption, "dropped a corrupt record"),
         }
         let history = self.history.get(&(position.topic, position.partition)).copied().unwrap_or(0);
@@ -240,8 +339,16 @@ impl<S: Service> Shard<S> {
         };
         self.env.service.observe(&id, &fact);
         if let Some(key) = self.env.service.route(&record, &fact) {
-            self.send(key, Message::Foreign { id, fact: Box::new(fact) }).await;
+            self.send(key, Message::Foreign { id, fact: Box::new(fact), hold }).await;
         }
+    }
+
+    fn lost(&self, record: &Recorded, loss: Loss) {
+        debug!(id = %record.envelope.id, ?loss, "dropped a record");
+        self.env.board.dropped(match loss {
+            Loss::Duplicate => Dropped::Duplicate,
+            Loss::Raced => Dropped::Raced,
+        });
     }
 
     fn judged(&mut self, stored: Stored) -> Option<Judged> {
@@ -251,7 +358,12 @@ impl<S: Service> Shard<S> {
     /// Send to the actor of a key, if the key is ours.
     async fn send(&mut self, key: Key, message: Message<S>) {
         let partition = Event::<S>::TOPIC.partition(&key);
-        if self.partitions.contains(&partition) && !self.leaving.contains(&partition) {
+        if self.leaving.contains(&partition) {
+            // Whoever gets the partition decides it.
+            if let Message::Foreign { hold, .. } = message {
+                hold.keep();
+            }
+        } else if self.partitions.contains(&partition) {
             self.actor(key).await.tell(message).await;
         }
     }
@@ -269,6 +381,21 @@ impl<S: Service> Shard<S> {
                 unknown.insert(actor)
             }
         }
+    }
+}
+
+/// Whether a topic's keys lie in the same partitions as those of the service's own topic.
+fn is_co_partitioned<S: Service>(topic: Topic) -> bool {
+    row(topic).key == row(Event::<S>::TOPIC).key
+}
+
+/// Commit; what goes wrong is only told, since nobody starts from it.
+async fn commit<S: Service>(env: Arc<Env<S>>, next: Vec<Position>) {
+    if next.is_empty() {
+        return;
+    }
+    if let Err(error) = env.log.commit(role::<S>(), next).await {
+        debug!(%error, "failed to commit how far the inputs are dealt with");
     }
 }
 

@@ -60,6 +60,11 @@ impl Effects {
         }
     }
 
+    /// How many are under way.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     /// Whether a task has ended whose effect was owed when it was last looked at.
     pub(super) fn has_ended(&self) -> bool {
         self.running.values().any(|run| run.ended)

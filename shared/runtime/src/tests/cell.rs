@@ -1,11 +1,14 @@
 use std::collections::BTreeSet;
 
-use move37_core::Recorded;
-use move37_events::Fact;
+use move37_core::{Recorded, Timestamp};
+use move37_eventlog::Position;
+use move37_events::{Fact, Input, Topic};
 use proptest::prelude::*;
 
-use super::toy::{chain, mention, order};
+use super::toy::{captured, chain, mention, order};
 use super::world::{Inputs, Writer, expected, story};
+use crate::cell::{Origin, Stamped, Ticket};
+use crate::progress::Progress;
 
 /// Orders 1..=n and mentions of some of them, mentions first as often as not.
 fn inputs(orders: u64, mentions: &[u64], mentions_first: bool) -> Inputs {
@@ -166,6 +169,43 @@ fn a_cell_that_leaves_takes_in_its_append_and_decides_nothing_more() {
     assert!(!writer.cell.is_waiting());
     assert!(writer.sending.is_empty());
     assert_eq!(writer.cell.fold().state().captured, 1);
+}
+
+#[test]
+fn an_input_is_dealt_with_when_its_story_is_read_back() {
+    let progress = Progress::default();
+    let dealt_with = || progress.dealt_with(|_, _| true).first().map_or(0, |position| position.offset);
+    let (record, fact) = inputs(1, &[], false).remove(0);
+    let (id, now) = (record.envelope.id, record.envelope.time);
+    let position = Position { topic: Topic::Campaigns, partition: 0, offset: 0 };
+    let ticket = Ticket { hold: Some(progress.take_in(position)), ..Ticket::default() };
+    let mut log = Vec::new();
+    let mut writer = Writer::start(&log, &[]);
+    let input = Input::Fact { id: id.clone(), fact };
+    let actions = writer.cell.input(Stamped { input, now, origin: Origin::Fact(id), ticket });
+    writer.act(actions);
+    for place in 1..=2 {
+        assert_eq!(dealt_with(), 0, "before place {place}");
+        log.extend(writer.sending.pop_front());
+        assert!(writer.read(&log));
+    }
+    assert_eq!(story(&log), ["captured 1", "asked 1"]);
+    assert_eq!(dealt_with(), 1);
+}
+
+#[test]
+fn a_cell_tallies_what_it_decides_and_loses() {
+    let inputs = inputs(1, &[], false);
+    let mut loser = Writer::start(&[], &[]);
+    loser.hear(&inputs[0]);
+    let tally = loser.cell.tally();
+    assert_eq!((tally.decided, tally.races_lost), (1, 0));
+    let mut other = chain([captured(1)]).remove(0).0;
+    other.envelope.time = Timestamp::from_millis(99);
+    assert!(loser.read(&[other]));
+    let tally = loser.cell.tally();
+    // The other's fact, and the order again, which makes nothing any more.
+    assert_eq!((tally.decided, tally.races_lost), (1, 1));
 }
 
 /// What may happen next in a world of two writers on one chain.

@@ -1,26 +1,26 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use move37_core::{FactType, Head, Recorded, Timestamp};
-use move37_eventlog::{Change, EventLog, Ownership, Position, Reader, Release};
+use move37_eventlog::{Change, EventLog, Release};
 use move37_events::facts::ResearcherFact;
 use move37_events::{FactSet, Topic};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::service::{Calls, PATIENCE, clock, host, log, start, told, winners};
+use super::log::Toyed;
+use super::service::{Calls, PATIENCE, Seen, clock, host, host_of, log, start, told, winners};
 use super::toy::{campaign, captured, chain, key, mention, noted, order};
 use super::world::expected;
 use crate::command::issue;
 use crate::{Error, Failure, Running};
 
-async fn order_one(log: &Arc<dyn EventLog>, command: &str) {
+pub(super) async fn order_one(log: &Arc<dyn EventLog>, command: &str) {
     issue(log, &*clock(), &campaign(), order(command)).await.unwrap();
 }
 
-async fn failure(running: &mut Running) -> Failure {
+pub(super) async fn failure(running: &mut Running) -> Failure {
     timeout(PATIENCE, running.failed()).await.expect("it fails")
 }
 
@@ -235,42 +235,11 @@ async fn a_foreign_fact_of_a_newer_release_stops_the_campaign() {
     running.drain().await;
 }
 
-/// A log with an ownership that a test moves.
-struct Moving(Arc<dyn EventLog>, Mutex<Option<mpsc::UnboundedReceiver<Change>>>);
-
-#[async_trait]
-impl EventLog for Moving {
-    async fn append(&self, topic: Topic, record: &Recorded) -> Result<Position, move37_eventlog::Error> {
-        self.0.append(topic, record).await
-    }
-
-    async fn ends(&self, topic: Topic) -> Result<Vec<u64>, move37_eventlog::Error> {
-        self.0.ends(topic).await
-    }
-
-    async fn read(&self, from: Vec<Position>) -> Result<Box<dyn Reader>, move37_eventlog::Error> {
-        self.0.read(from).await
-    }
-
-    async fn own(&self, _: Topic) -> Result<Box<dyn Ownership>, move37_eventlog::Error> {
-        Ok(Box::new(Moved(self.1.lock().await.take().unwrap())))
-    }
-}
-
-struct Moved(mpsc::UnboundedReceiver<Change>);
-
-#[async_trait]
-impl Ownership for Moved {
-    async fn next(&mut self) -> Result<Change, move37_eventlog::Error> {
-        Ok(self.0.recv().await.unwrap())
-    }
-}
-
 #[tokio::test]
 async fn a_lost_partition_is_finished_released_and_can_come_back() {
     let log = log();
     let (change, changes) = mpsc::unbounded_channel();
-    let moving: Arc<dyn EventLog> = Arc::new(Moving(Arc::clone(&log), Mutex::new(Some(changes))));
+    let moving: Arc<dyn EventLog> = Arc::new(Toyed { changes: Mutex::new(Some(changes)), ..Toyed::over(&log) });
     let (running, seen) = start(&moving, Calls::Hang);
     let partition = Topic::Researcher.partition(&key());
     let others: Vec<_> = (0..Topic::Researcher.partitions()).filter(|&other| other != partition).collect();
@@ -312,33 +281,11 @@ async fn a_service_that_panics_while_it_hears_is_reported() {
     timeout(PATIENCE, running.drain()).await.expect("it ends");
 }
 
-/// A log whose disk is full.
-struct Full(Arc<dyn EventLog>);
-
-#[async_trait]
-impl EventLog for Full {
-    async fn append(&self, _: Topic, _: &Recorded) -> Result<Position, move37_eventlog::Error> {
-        Err(move37_eventlog::Error::Full { log: "this log".to_owned() })
-    }
-
-    async fn ends(&self, topic: Topic) -> Result<Vec<u64>, move37_eventlog::Error> {
-        self.0.ends(topic).await
-    }
-
-    async fn read(&self, from: Vec<Position>) -> Result<Box<dyn Reader>, move37_eventlog::Error> {
-        self.0.read(from).await
-    }
-
-    async fn own(&self, topic: Topic) -> Result<Box<dyn Ownership>, move37_eventlog::Error> {
-        self.0.own(topic).await
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_stops_the_service_loudly_and_loses_nothing() {
     let log = log();
     order_one(&log, "one").await;
-    let full: Arc<dyn EventLog> = Arc::new(Full(Arc::clone(&log)));
+    let full: Arc<dyn EventLog> = Arc::new(Toyed { is_full: true, ..Toyed::over(&log) });
     let (mut running, _) = start(&full, Calls::Answer);
     let failure = failure(&mut running).await;
     assert!(matches!(failure.error, Error::Log(move37_eventlog::Error::Full { .. })), "{failure:?}");
@@ -346,4 +293,20 @@ async fn a_full_disk_stops_the_service_loudly_and_loses_nothing() {
     let (running, _) = start(&log, Calls::Answer);
     assert_eq!(told(&log, 3).await, STORY[..3]);
     running.drain().await;
+}
+
+#[tokio::test]
+async fn the_membership_is_given_up_when_every_actor_has_left() {
+    let log = log();
+    order_one(&log, "one").await;
+    let (sender, given_up) = std::sync::mpsc::channel();
+    let (toyed, cancelled) = (Toyed::over(&log), Arc::new(Mutex::new(Vec::new())));
+    let left = Arc::clone(&cancelled);
+    let on_leave = Box::new(move || sender.send(left.lock().unwrap().clone()).unwrap());
+    let toyed: Arc<dyn EventLog> = Arc::new(Toyed { on_leave: Mutex::new(Some(on_leave)), ..toyed });
+    let seen = Arc::new(Seen { cancelled, ..Seen::default() });
+    let running = host_of(&toyed, Calls::Hang, Arc::clone(&seen)).start();
+    seen.until(|seen| !seen.calls.lock().unwrap().is_empty()).await;
+    timeout(PATIENCE, running.drain()).await.expect("it ends");
+    assert_eq!(given_up.recv().unwrap(), [1], "the effect had ended before");
 }

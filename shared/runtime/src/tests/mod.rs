@@ -4,6 +4,8 @@
 mod cell;
 mod command;
 mod host;
+mod log;
+mod monitor;
 mod perform;
 mod service;
 mod toy;

@@ -36,7 +36,7 @@ pub(super) fn clock() -> Arc<dyn Clock> {
 pub(super) struct Seen {
     pub(super) calls: Mutex<Vec<u32>>,
     pub(super) observed: Mutex<Vec<String>>,
-    pub(super) cancelled: Mutex<Vec<u32>>,
+    pub(super) cancelled: Arc<Mutex<Vec<u32>>>,
     pub(super) changed: Notify,
 }
 
@@ -112,7 +112,11 @@ pub(super) fn start(log: &Arc<dyn EventLog>, calls: Calls) -> (Running, Arc<Seen
 
 pub(super) fn host(log: &Arc<dyn EventLog>, calls: Calls) -> (Host<ToyService>, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
-    (Host::new(ToyService { seen: Arc::clone(&seen), calls }, Arc::clone(log), clock()), seen)
+    (host_of(log, calls, Arc::clone(&seen)), seen)
+}
+
+pub(super) fn host_of(log: &Arc<dyn EventLog>, calls: Calls, seen: Arc<Seen>) -> Host<ToyService> {
+    Host::new(ToyService { seen, calls }, Arc::clone(log), clock())
 }
 
 /// The winners of the toy's topic for one key, once there are `n`.

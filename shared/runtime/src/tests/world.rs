@@ -6,7 +6,7 @@ use move37_core::{Chains, Recorded, Timestamp, Verdict};
 use move37_events::{Fact, FactSet, Input, facts::ResearcherFact};
 
 use super::toy::{Answer, Call, Toy, key, short};
-use crate::cell::{Action, Cell, Instance, Origin, Stamped};
+use crate::cell::{Action, Cell, Instance, Origin, Stamped, Ticket};
 
 /// The foreign facts, in the order in which every writer gets them.
 pub(super) type Inputs = Vec<(Recorded, Fact)>;
@@ -81,7 +81,12 @@ impl Writer {
         let id = record.envelope.id.clone();
         let input = Input::Fact { id: id.clone(), fact: fact.clone() };
         // The time is that of the fact, so that logs can be compared byte for byte.
-        let actions = self.cell.input(Stamped { input, now: record.envelope.time, origin: Origin::Fact(id) });
+        let actions = self.cell.input(Stamped {
+            input,
+            now: record.envelope.time,
+            origin: Origin::Fact(id),
+            ticket: Ticket::default(),
+        });
         self.act(actions);
     }
 
@@ -89,7 +94,12 @@ impl Writer {
     pub(super) fn answer(&mut self, which: usize) {
         let (instance, to) = self.running.remove(which);
         let input = Input::Outcome(Answer { to, text: format!("answer {to}") });
-        let stamped = Stamped { input, now: Timestamp::from_millis(2), origin: Origin::Effect(instance.clone()) };
+        let stamped = Stamped {
+            input,
+            now: Timestamp::from_millis(2),
+            origin: Origin::Effect(instance.clone()),
+            ticket: Ticket::default(),
+        };
         let actions = self.cell.input(stamped);
         self.act(actions);
         let actions = self.cell.ended(&instance);
@@ -101,7 +111,7 @@ impl Writer {
         self.sending.is_empty() && self.running.is_empty() && self.read == log.len() && !self.cell.is_waiting()
     }
 
-    fn act(&mut self, actions: Vec<Action<Call>>) {
+    pub(super) fn act(&mut self, actions: Vec<Action<Call>>) {
         for action in actions {
             match action {
                 Action::Append(record) => self.sending.push_back(*record),
