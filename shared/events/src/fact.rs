@@ -68,7 +68,7 @@ impl Fact {
     /// Read a record of a topic.
     ///
     /// # Errors
-    /// As [`FactSet::read`]; dead letters are no facts and read as unknown.
+    /// As [`FactSet::read`]; dead letters are no facts and read as unknown; [`DeadLetter::read`](crate::DeadLetter::read) reads them.
     pub fn read(topic: Topic, record: &Recorded) -> Result<Fact, DecodeError> {
         let (fact, body) = (&record.envelope.fact, &record.body[..]);
         match topic {

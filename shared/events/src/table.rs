@@ -12,7 +12,7 @@ pub struct TopicRow {
     pub name: &'static str,
     /// The only role that may write it; none where every service may (dead letters).
     pub writer: Option<Role>,
-    /// The roles that read it besides its writer. Operators read everything.
+    /// The roles whose rules have it as an input. Writers read their own; operators, and everyone the dead letters.
     pub readers: &'static [Role],
     /// What its record key is.
     pub key: &'static str,
@@ -83,7 +83,7 @@ pub const TABLE: [TopicRow; 8] = [
         readers: &[],
         key: "origin",
         partitions: 3,
-        facts: &[],
+        facts: crate::DeadLetter::ROWS,
     },
 ];
 
@@ -95,6 +95,23 @@ const fn campaign_keyed(
     facts: &'static [FactRow],
 ) -> TopicRow {
     TopicRow { topic, name, writer: Some(writer), readers, key: "campaign", partitions: CAMPAIGN_PARTITIONS, facts }
+}
+
+impl TopicRow {
+    /// Whether a role may write it.
+    pub fn is_written_by(&self, role: Role) -> bool {
+        self.writer.is_none_or(|writer| writer == role)
+    }
+
+    /// Whether a role may read it. Everyone reads dead letters, to know which are written already.
+    pub fn is_read_by(&self, role: Role) -> bool {
+        self.is_written_by(role) || self.readers.contains(&role) || role == Role::Operator
+    }
+}
+
+/// The foreign topics that a role's rules have as inputs, in the table's order.
+pub fn inputs_of(role: Role) -> Vec<Topic> {
+    TABLE.iter().filter(|row| row.readers.contains(&role)).map(|row| row.topic).collect()
 }
 
 /// The row of a topic.

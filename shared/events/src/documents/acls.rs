@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::yaml::{Yaml, list, map};
-use crate::{Role, TABLE, Topic};
+use crate::{Role, TABLE, Topic, inputs_of};
 
 /// Something that rights are given on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Resource {
     Topic(Topic),
     /// The consumer group in which a topic's owners share its partitions; named as the topic.
     Owners(Topic),
+    /// The consumer group, without members, to which a role commits how far it has dealt with its inputs.
+    Inputs(Role),
     /// The consumer group that readers name; nothing is ever committed to it.
     Readers,
 }
@@ -41,6 +43,15 @@ impl Resource {
     pub fn name(self) -> &'static str {
         match self {
             Resource::Topic(topic) | Resource::Owners(topic) => topic.name(),
+            Resource::Inputs(role) => match role {
+                Role::Operator => "move37.operator.inputs",
+                Role::Memory => "move37.memory.inputs",
+                Role::Researcher => "move37.researcher.inputs",
+                Role::Engineer => "move37.engineer.inputs",
+                Role::Trainer => "move37.trainer.inputs",
+                Role::Worker => "move37.worker.inputs",
+                Role::Analyst => "move37.analyst.inputs",
+            },
             Resource::Readers => "move37.readers",
         }
     }
@@ -57,14 +68,10 @@ pub fn accesses() -> Vec<Access> {
     let mut all = Vec::new();
     for role in Role::ALL {
         for row in TABLE {
-            let writes = row.writer.is_none_or(|writer| writer == role);
-            let reads = row.writer == Some(role) || row.readers.contains(&role) || role == Role::Operator;
+            let (reads, writes) = (row.is_read_by(role), row.is_written_by(role));
             let mut operations = Vec::new();
-            if reads || writes {
-                operations.push(Operation::Describe);
-            }
             if reads {
-                operations.push(Operation::Read);
+                operations.extend([Operation::Describe, Operation::Read]);
             }
             if writes {
                 operations.push(Operation::Write);
@@ -74,7 +81,8 @@ pub fn accesses() -> Vec<Access> {
             }
         }
         let owned = TABLE.iter().filter(|row| row.writer == Some(role)).map(|row| Resource::Owners(row.topic));
-        let groups = owned.chain([Resource::Readers]);
+        let inputs = (!inputs_of(role).is_empty()).then_some(Resource::Inputs(role));
+        let groups = owned.chain(inputs).chain([Resource::Readers]);
         all.extend(groups.map(|resource| Access { role, resource, operations: vec![Operation::Read] }));
     }
     all
@@ -87,7 +95,7 @@ pub fn acls() -> String {
         let allow = all.iter().filter(|access| access.role == role).map(|access| {
             let kind = match access.resource {
                 Resource::Topic(_) => "topic",
-                Resource::Owners(_) | Resource::Readers => "group",
+                Resource::Owners(_) | Resource::Inputs(_) | Resource::Readers => "group",
             };
             let operations = list(access.operations.iter().map(Operation::to_string));
             map([(kind, access.resource.name().into()), ("operations", operations)])
@@ -113,6 +121,21 @@ mod tests {
             for role in Role::ALL {
                 let expected = row.writer == Some(role) || row.topic == Topic::DeadLetters;
                 assert_eq!(may(role, row.topic, Operation::Write), expected, "{role} {}", row.topic);
+            }
+        }
+    }
+
+    #[test]
+    fn everyone_reads_dead_letters() {
+        assert!(Role::ALL.into_iter().all(|role| may(role, Topic::DeadLetters, Operation::Read)));
+    }
+
+    #[test]
+    fn a_role_commits_for_itself_alone() {
+        for access in accesses() {
+            if let Resource::Inputs(role) = access.resource {
+                assert_eq!((access.role, access.operations), (role, vec![Operation::Read]));
+                assert_eq!(access.resource.name(), format!("move37.{role}.inputs"));
             }
         }
     }

@@ -92,7 +92,8 @@ fn operations(row: &TopicRow) -> Vec<(String, Yaml)> {
     };
     let senders: Vec<Role> = row.writer.map_or_else(|| Role::ALL.to_vec(), |writer| vec![writer]);
     let sends = senders.into_iter().map(|role| operation("send", role));
-    sends.chain(row.readers.iter().map(|&role| operation("receive", role))).collect()
+    let receivers = Role::ALL.into_iter().filter(|role| row.writer.is_none() || row.readers.contains(role));
+    sends.chain(receivers.map(|role| operation("receive", role))).collect()
 }
 
 fn message(id: &str, fact: &FactRow) -> Yaml {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use move37_core::ExperimentId;
 use move37_events::facts::*;
+use move37_events::{DeadLetter, RawRecord, Reason, Role, Topic};
 use move37_testkit::sample;
 
 fn command() -> CommandId {
@@ -251,4 +252,11 @@ pub fn analyst() -> Vec<AnalystFact> {
         .into(),
         insight.into(),
     ]
+}
+
+pub fn dead_letter() -> DeadLetter {
+    let headers = vec![("ce_id".to_owned(), "c/memory/5".to_owned())];
+    let record =
+        RawRecord { topic: Topic::Memory, partition: 3, offset: 17, key: "c", headers: &headers, body: b"no json" };
+    DeadLetter::about(record, Reason::Undecodable, "the body does not fit its schema", Role::Researcher)
 }
