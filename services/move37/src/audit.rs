@@ -67,7 +67,7 @@ pub fn verify(book: &Book, campaign: &CampaignId) -> Audit {
         invariants.offer(entry.position.topic, entry.position.partition, &entry.record);
     }
     let violations = invariants.finish();
-    let violations = violations.iter().map(|found| format!("{}: {} ({})", found.event, found.sentence, found.id));
+    let violations = violations.iter().map(|found| format!("{}: {} ({})", found.at, found.sentence, found.id));
     let mut faults: Vec<String> = flaws.chain(violations).collect();
     faults.append(&mut audit.faults);
     audit.faults = faults;

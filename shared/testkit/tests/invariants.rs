@@ -6,6 +6,9 @@ use move37_events::facts::*;
 use move37_events::{Fact, Topic};
 use move37_testkit::{Invariants, Scribe, Violation, sample};
 
+#[path = "invariants/records.rs"]
+mod records;
+
 /// A whole campaign: the baseline is measured, one child is developed, one is refused.
 fn story() -> Vec<Fact> {
     let mut campaign = sample::campaign();
@@ -216,6 +219,7 @@ fn duplicates_and_losers_break_nothing() {
     let mut records = written(story()).records().to_vec();
     let (topic, mut zombie) = records[5].clone();
     zombie.body = records[4].1.body.clone();
+    zombie.envelope.cause = Some(sample::id("c/researcher/9"));
     records.push((topic, zombie));
     let all = [records.clone(), records].concat();
     assert_eq!(judge(&all), []);
