@@ -137,6 +137,28 @@ proptest! {
 }
 
 #[test]
+fn l5_times_decide_nothing() {
+    let undisturbed = finished(0, Faults::default());
+    let texts = |world: &World| -> Vec<(EventId, Vec<u8>)> {
+        world.log().winners().into_iter().map(|(_, record)| (record.envelope.id, record.body)).collect()
+    };
+    for times in 0..4 {
+        let mut world = World::with_scrambled_times(campaigns::sequential(), 0, times);
+        world.run(Faults { crash: 20, zombie: 500, duplicate: 20 }, None);
+        let winners = world.log().winners();
+        let backwards = winners.windows(2).filter(|pair| pair[1].1.envelope.time < pair[0].1.envelope.time).count();
+        assert!(backwards > 10, "only {backwards} times run backwards");
+        assert_eq!(texts(&world), texts(&undisturbed));
+        assert_eq!(world.decisions(), undisturbed.decisions());
+    }
+}
+
+#[test]
+fn l3_a_zombies_fact_that_is_read_during_a_story_changes_nothing() {
+    assert_same(&course(&finished(12_631_546_840_586_398_942, Faults { crash: 17, zombie: 490, duplicate: 32 })));
+}
+
+#[test]
 fn l3_the_faults_of_the_tests_do_happen() {
     let world = finished(5, Faults { crash: 30, zombie: 900, duplicate: 30 });
     let (records, winners) = (world.log().records().count(), world.log().winners().len());

@@ -46,8 +46,11 @@ struct Workspace {
 fn workspace() -> &'static Workspace {
     static WORKSPACE: OnceLock<Workspace> = OnceLock::new();
     WORKSPACE.get_or_init(|| {
+        // Crates for other platforms need not have been fetched.
+        let host = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
+        let host = String::from_utf8(host.stdout).unwrap();
         let output = Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+            .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", host.trim()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();

@@ -51,7 +51,8 @@ pub(super) enum Move {
 pub(super) trait Role {
     fn key(&self) -> &Key;
     fn moves(&self, log: &Ledger) -> Vec<Move>;
-    fn take(&mut self, step: &Move, log: &mut Ledger);
+    /// Take a step at this time.
+    fn take(&mut self, step: &Move, now: Timestamp, log: &mut Ledger);
     /// A new incarnation: state, position and open effects are gone; the own chain is folded again.
     fn restarted(&self, log: &Ledger) -> Box<dyn Role>;
     fn state_hash(&self) -> Hash;
@@ -119,7 +120,7 @@ where
         told.or_else(|| self.retry.pop_front()).or_else(|| self.queue.pop_front())
     }
 
-    fn decide(&mut self, log: &mut Ledger) {
+    fn decide(&mut self, now: Timestamp, log: &mut Ledger) {
         let Some(asked) = self.next() else { return };
         if let Some(effect) = &asked.effect {
             let owed = self.fold.owed();
@@ -128,10 +129,10 @@ where
                 return;
             }
         }
-        match self.fold.state().decide(&asked.input, &Ctx { now: Timestamp::default() }) {
+        match self.fold.state().decide(&asked.input, &Ctx { now }) {
             Ok(Some(event)) => {
-                let mut envelope =
-                    self.fold.head().next(&self.key, &D::Event::ROLE.source(), event.fact_type(), Timestamp::default());
+                let source = D::Event::ROLE.source();
+                let mut envelope = self.fold.head().next(&self.key, &source, event.fact_type(), now);
                 envelope.subject = event.subject();
                 envelope.campaign = event.campaign(&self.key);
                 envelope.cause = asked.cause.clone();
@@ -175,7 +176,9 @@ where
     }
 
     fn moves(&self, log: &Ledger) -> Vec<Move> {
-        let topics = self.inputs.iter().copied().chain([Self::topic()]);
+        // As in the runtime, an own fact is told before the next one is read.
+        let own = (self.waits.is_some() || self.story.is_empty()).then(Self::topic);
+        let topics = self.inputs.iter().copied().chain(own);
         let mut moves: Vec<Move> = topics.filter(|topic| self.has_unread(*topic, log)).map(Move::Read).collect();
         if self.waits.is_none() {
             let story = !self.story.is_empty() || self.again.is_some();
@@ -189,10 +192,10 @@ where
         moves
     }
 
-    fn take(&mut self, step: &Move, log: &mut Ledger) {
+    fn take(&mut self, step: &Move, now: Timestamp, log: &mut Ledger) {
         match step {
             Move::Read(topic) => self.read(*topic, log),
-            Move::Decide => self.decide(log),
+            Move::Decide => self.decide(now, log),
             Move::Perform => self.perform(),
         }
     }

@@ -36,10 +36,31 @@ pub struct World {
     roles: Vec<Box<dyn Role>>,
     zombies: Vec<(Box<dyn Role>, u32)>,
     draw: Draw,
+    clock: Clock,
     /// Faults so far.
     faults: u32,
     operator: Head,
 }
+
+/// What a world's clocks show.
+enum Clock {
+    /// Always the same.
+    Still,
+    /// Any time, at every look.
+    Scrambled(Draw),
+}
+
+impl Clock {
+    fn now(&mut self) -> Timestamp {
+        match self {
+            Clock::Still => Timestamp::default(),
+            Clock::Scrambled(draw) => Timestamp::from_millis(draw.below(usize::MAX) as u64 % YEARS),
+        }
+    }
+}
+
+/// Two hundred years in milliseconds.
+const YEARS: u64 = 200 * 365 * 24 * 3_600_000;
 
 /// Workers of a world.
 const WORKERS: u32 = 2;
@@ -78,9 +99,16 @@ impl World {
         }
         let draw = Draw::new(seed, ExperimentId(0), "world", "schedule", 0);
         let (log, operator) = (Ledger::default(), Head::default());
-        let mut world = World { campaign: key, log, roles, zombies: Vec::new(), draw, faults: 0, operator };
+        let mut world =
+            World { campaign: key, log, roles, zombies: Vec::new(), draw, clock: Clock::Still, faults: 0, operator };
         world.command(CampaignStarted { command: CommandId("start".to_owned()), campaign }.into());
         world
+    }
+
+    /// The same, with clocks that show any time at every look.
+    pub fn with_scrambled_times(campaign: Campaign, seed: u64, times: u64) -> World {
+        let clock = Clock::Scrambled(Draw::new(times, ExperimentId(0), "world", "clock", 0));
+        World { clock, ..World::new(campaign, seed) }
     }
 
     /// Append an operator's fact.
@@ -110,12 +138,13 @@ impl World {
 
     /// One step of one role; false when none has any.
     fn step(&mut self) -> bool {
+        let now = self.clock.now();
         self.zombies.retain_mut(|(zombie, left)| {
             *left = left.saturating_sub(1);
             let moves = zombie.moves(&self.log);
             if *left > 0 && !moves.is_empty() {
                 let step = &moves[self.draw.below(moves.len())];
-                zombie.take(step, &mut self.log);
+                zombie.take(step, now, &mut self.log);
             }
             *left > 0
         });
@@ -124,7 +153,7 @@ impl World {
         let role = &mut self.roles[role];
         let moves = role.moves(&self.log);
         let step = &moves[self.draw.below(moves.len())];
-        role.take(step, &mut self.log);
+        role.take(step, now, &mut self.log);
         true
     }
 
