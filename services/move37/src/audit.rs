@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use move37_analyst_domain::Analyst;
+use move37_consumer::FactRecord;
 use move37_core::{CampaignId, Checkpoint, Decider, Fold, Hash, canonical_json};
 use move37_engineer_domain::Engineer;
 use move37_events::decisions::Decisions;
@@ -16,7 +17,7 @@ use move37_trainer_domain::Trainer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::view::{Book, Entry};
+use crate::view::Book;
 
 /// What a replay found.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub struct Audit {
 
 /// Fold every service's state of a campaign again.
 pub fn replay(book: &Book, campaign: &CampaignId) -> Audit {
-    let entries: Vec<&Arc<Entry>> = book.of(campaign).collect();
+    let entries: Vec<&Arc<FactRecord>> = book.of(campaign).collect();
     let mut faults = Vec::new();
     let mut decisions = Decisions::default();
     for entry in &entries {
@@ -58,10 +59,7 @@ pub fn replay(book: &Book, campaign: &CampaignId) -> Audit {
 /// chain, and every named invariant.
 pub fn verify(book: &Book, campaign: &CampaignId) -> Audit {
     let mut audit = replay(book, campaign);
-    let flaws = book.flaws().iter().map(|flaw| {
-        let at = flaw.position;
-        format!("{}/{}@{}: {}", at.topic, at.partition, at.offset, flaw.why)
-    });
+    let flaws = book.flaws.iter().map(ToString::to_string);
     let mut invariants = Invariants::default();
     for entry in book.entries() {
         invariants.offer(entry.position.topic, entry.position.partition, &entry.record);
@@ -75,7 +73,7 @@ pub fn verify(book: &Book, campaign: &CampaignId) -> Audit {
 }
 
 /// The hash of a service's state, folded from its own chain: once without a break, once from a snapshot in the middle.
-fn refold<D>(entries: &[&Arc<Entry>]) -> Result<Hash, String>
+fn refold<D>(entries: &[&Arc<FactRecord>]) -> Result<Hash, String>
 where
     D: Decider<Event: FactSet> + Clone + Serialize + DeserializeOwned,
 {
@@ -99,7 +97,7 @@ where
     Ok(hash)
 }
 
-fn apply<D: Decider<Event: FactSet>>(fold: &mut Fold<D>, entry: &Entry) -> Result<(), String> {
+fn apply<D: Decider<Event: FactSet>>(fold: &mut Fold<D>, entry: &FactRecord) -> Result<(), String> {
     let event = D::Event::read(&entry.record.envelope.fact, &entry.record.body);
     let event = event.map_err(|error: DecodeError| format!("{}: {error}", entry.id()))?;
     fold.apply(&entry.record, &event);

@@ -9,8 +9,10 @@ mod engine;
 mod failure;
 mod journal;
 mod output;
+mod place;
 mod progress;
 mod seeds;
+mod state;
 mod view;
 
 fn main() -> std::process::ExitCode {

@@ -21,9 +21,10 @@ use super::check::LENGTH;
 use crate::config::{Config, resolve};
 use crate::engine::Services;
 use crate::failure::{Answer, Failure};
-use crate::journal::{Live, StateDir, campaigns};
+use crate::journal::{Live, campaigns, read_all};
 use crate::output;
 use crate::seeds;
+use crate::state::StateDir;
 use crate::view::{Book, CampaignView, Phase, duration};
 
 /// Measure what everything but training costs
@@ -47,7 +48,8 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     let idle = idle(arguments.experiments).await?;
     let shares = match arguments.state.log_path().exists() {
         true => {
-            let book = arguments.state.read().await?;
+            let log: Arc<dyn EventLog> = Arc::new(arguments.state.open()?);
+            let book = read_all(&log).await?;
             campaigns(&book).iter().filter_map(|view| share(&book, view)).collect()
         }
         false => Vec::new(),
@@ -107,11 +109,11 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     let (begun, before) = (Instant::now(), processor_time());
     command::issue(&log, &SystemClock, &id, fact).await?;
     let mut view = CampaignView::new(id);
-    let mut live = Live::open(&*log).await?;
-    let mut services = Services::start(log, Arc::new(SystemClock), Idle::default(), (1, 1))?;
+    let mut live = Live::open(&log).await?;
+    let mut services = Services::start(log.clone(), Arc::new(SystemClock), Idle::default(), (1, 1))?;
     while !view.phase().is_over() {
         tokio::select! {
-            batch = live.next() => batch?.iter().for_each(|entry| view.take(entry)),
+            next = live.next() => next?.iter().for_each(|entry| view.take(entry)),
             stopped = services.failed() => return Err(stopped.into()),
         }
     }

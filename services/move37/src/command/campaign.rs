@@ -1,21 +1,20 @@
-//! `campaign`: what campaigns there are, how one stands, and stopping one.
+//! `campaign`: what campaigns there are and how one stands, and the operator's commands.
 
-use std::sync::Arc;
+mod control;
+mod show;
 
 use move37_core::CampaignId;
-use move37_eventlog::EventLog;
-use move37_events::facts::{CampaignFact, CampaignStopped, CommandId};
-use move37_runtime::SystemClock;
-use serde_json::{Value, json};
 
+use crate::config::Wish;
 use crate::failure::{Answer, Failure};
-use crate::journal::{StateDir, campaigns, pick, read_all};
-use crate::output;
-use crate::view::{CampaignView, Experiment, Phase, count, number, one_line, report};
+use crate::place::Place;
 
-/// List campaigns, show one, or stop one
+pub use show::summary;
+
+/// Start, pause, resume or stop a campaign, list them all, or show one
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  move37 campaign list\n  move37 campaign show\n  move37 campaign stop campaign-1")]
+#[command(after_help = "Example:\n  move37 campaign list\n  move37 campaign show\n  \
+    move37 campaign pause campaign-1 --kafka localhost:9092")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -23,7 +22,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List every campaign of the state directory, oldest first
+    /// List every campaign, oldest first
     #[command(after_help = "Example:\n  move37 campaign list --json")]
     List(Common),
     /// Show a campaign's lanes, leaderboard, failures and ledger
@@ -34,7 +33,31 @@ enum Action {
         #[command(flatten)]
         common: Common,
     },
-    /// Stop a campaign for good; a `move37 run` that works on it ends by itself
+    /// Start a campaign without following it; it goes on as soon as services do
+    #[command(after_help = "Example:\n  move37 campaign start --experiments 100 --lanes 8 --kafka localhost:9092")]
+    Start {
+        #[command(flatten)]
+        wish: Wish,
+        #[command(flatten)]
+        command: Command,
+    },
+    /// Pause a campaign: nothing new begins until it is resumed
+    #[command(after_help = "Example:\n  move37 campaign pause campaign-1")]
+    Pause {
+        /// The campaign
+        campaign: CampaignId,
+        #[command(flatten)]
+        command: Command,
+    },
+    /// Let a paused campaign go on
+    #[command(after_help = "Example:\n  move37 campaign resume campaign-1")]
+    Resume {
+        /// The campaign
+        campaign: CampaignId,
+        #[command(flatten)]
+        command: Command,
+    },
+    /// Stop a campaign for good; a `move37 run` that follows it ends by itself
     #[command(after_help = "Example:\n  move37 campaign stop campaign-1 --reason \"seen enough\"")]
     Stop {
         /// The campaign
@@ -43,131 +66,51 @@ enum Action {
         #[arg(long, default_value = "stopped by the operator")]
         reason: String,
         #[command(flatten)]
-        common: Common,
+        command: Command,
     },
 }
 
 #[derive(Debug, clap::Args)]
 struct Common {
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// What every operator's command has.
+#[derive(Debug, clap::Args)]
+struct Command {
+    /// Name of this command: the same name is carried out once, however often it is sent
+    #[arg(long = "command-id", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
 impl Arguments {
     /// Whether machines read the output.
     pub fn json(&self) -> bool {
-        let (Action::List(common) | Action::Show { common, .. } | Action::Stop { common, .. }) = &self.action;
-        common.json
+        match &self.action {
+            Action::List(common) | Action::Show { common, .. } => common.json,
+            Action::Start { command, .. }
+            | Action::Pause { command, .. }
+            | Action::Resume { command, .. }
+            | Action::Stop { command, .. } => command.common.json,
+        }
     }
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     match &arguments.action {
-        Action::List(common) => list(common).await,
-        Action::Show { campaign, common } => show(campaign.as_ref(), common).await,
-        Action::Stop { campaign, reason, common } => stop(campaign, reason, common).await,
-    }
-}
-
-async fn list(common: &Common) -> Result<Answer, Failure> {
-    let views = campaigns(&common.state.read().await?);
-    if common.json {
-        output::json(&views.iter().map(summary).collect());
-        return Ok(Answer::Yes);
-    }
-    if views.is_empty() {
-        output::line("no campaigns yet: start one with `move37 run`");
-    }
-    for view in &views {
-        let best = view.best().map(|best| format!(", best {} with fitness {}", best.name, number(best.fitness)));
-        output::line(format!(
-            "{}  {}  {} of {} experiments, {} facts{}",
-            view.id,
-            view.phase().word(),
-            view.done(),
-            view.config.as_ref().map_or(0, |config| config.budget.experiments),
-            count(view.facts),
-            best.unwrap_or_default()
-        ));
-    }
-    Ok(Answer::Yes)
-}
-
-/// The fields that every JSON answer about a campaign has.
-pub fn summary(view: &CampaignView) -> Value {
-    let best =
-        view.best().map(|best| json!({ "experiment": best.experiment.0, "name": best.name, "fitness": best.fitness }));
-    json!({
-        "campaign": view.id.to_string(),
-        "phase": view.phase().word(),
-        "experiments": view.done(),
-        "planned": view.config.as_ref().map(|config| config.budget.experiments),
-        "seed_programs": view.experiments.values().filter(|experiment| experiment.is_seed()).count(),
-        "failures": view.failures().len(),
-        "seed": view.config.as_ref().map(|config| config.seed),
-        "lanes": view.config.as_ref().map(|config| config.lanes),
-        "best": best,
-        "facts": view.facts,
-        "flops": view.spend().flops,
-        "worker_seconds": view.spend().seconds,
-    })
-}
-
-async fn show(campaign: Option<&CampaignId>, common: &Common) -> Result<Answer, Failure> {
-    let view = pick(&common.state.read().await?, campaign)?;
-    match common.json {
-        true => {
-            let mut value = summary(&view);
-            value["history"] = view.experiments.iter().map(|(&ordinal, x)| experiment(ordinal, x)).collect();
-            value["left"] = json!(view.left);
-            value["baseline"] = json!(view.baseline);
-            output::json(&value);
+        Action::List(common) => show::list(common).await,
+        Action::Show { campaign, common } => show::show(campaign.as_ref(), common).await,
+        Action::Start { wish, command } => control::start(wish, command).await,
+        Action::Pause { campaign, command } => control::change(campaign, &control::Change::Pause, command).await,
+        Action::Resume { campaign, command } => control::change(campaign, &control::Change::Resume, command).await,
+        Action::Stop { campaign, reason, command } => {
+            control::change(campaign, &control::Change::Stop(reason.clone()), command).await
         }
-        false => report(&view).iter().for_each(output::line),
     }
-    Ok(Answer::Yes)
-}
-
-fn experiment(ordinal: u32, experiment: &Experiment) -> Value {
-    let brief = experiment.hypothesis.as_ref().map(|hypothesis| &hypothesis.brief);
-    json!({
-        "experiment": ordinal,
-        "lane": experiment.lane(),
-        "stage": experiment.stage(),
-        "seed_program": experiment.is_seed(),
-        "name": experiment.name(),
-        "parent": brief.and_then(|brief| brief.parent),
-        "hypothesis": brief,
-        "diff": experiment.diff.as_ref().map(|diff| &diff.diff),
-        "refusals": experiment.refusals.len(),
-        "gate": experiment.admitted.as_ref().map(|admitted| &admitted.gate),
-        "results": experiment.trained.as_ref().map(|trained| &trained.results),
-        "fitness": experiment.fitness(),
-        "insight": experiment.insight.as_ref().map(|insight| &insight.insight),
-        "ending": experiment.recorded.as_ref().map(|recorded| &recorded.ending),
-    })
-}
-
-async fn stop(campaign: &CampaignId, reason: &str, common: &Common) -> Result<Answer, Failure> {
-    let log: Arc<dyn EventLog> = Arc::new(common.state.open_to_change()?);
-    let view = pick(&read_all(&*log).await?, Some(campaign))?;
-    if let phase @ (Phase::Closed(_) | Phase::Stopping(_)) = view.phase() {
-        return Err(Failure::failed(format!(
-            "campaign {campaign} is over already ({}): there is nothing to stop",
-            phase.word()
-        )));
-    }
-    let command = CommandId(format!("stop-{campaign}"));
-    let fact = CampaignFact::from(CampaignStopped { command, reason: one_line(reason, 500) });
-    let id = move37_runtime::command::issue(&log, &SystemClock, campaign, fact).await?;
-    match common.json {
-        true => output::json(&json!({ "campaign": campaign.to_string(), "stopped_by": id.to_string() })),
-        false => output::line(format!(
-            "campaign {campaign} is stopped ({id}): a `move37 run` that works on it closes it, or does so when next started"
-        )),
-    }
-    Ok(Answer::Yes)
 }

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use move37_eventlog::EventLog;
 use move37_training::data::{Corpus, SHAKESPEARE};
 use serde_json::json;
 
 use crate::engine::processors;
 use crate::failure::{Answer, Failure};
-use crate::journal::{StateDir, campaigns};
+use crate::journal::{campaigns, read_all};
 use crate::output;
+use crate::state::StateDir;
 use crate::view::{Book, count};
 
 /// Check the installation and the state directory; every line that is not ok names the next step
@@ -125,7 +128,11 @@ async fn log(state: &StateDir) -> Vec<Line> {
     if !state.log_path().exists() {
         return vec![Line::new("log", Verdict::Ok, "none yet: `move37 run` starts one")];
     }
-    match state.read().await {
+    let read = async {
+        let log: Arc<dyn EventLog> = Arc::new(state.open()?);
+        read_all(&log).await
+    };
+    match read.await {
         Err(error) => vec![Line::new("log", Verdict::Fail, error.to_string())],
         Ok(book) => {
             let text =
@@ -136,12 +143,12 @@ async fn log(state: &StateDir) -> Vec<Line> {
 }
 
 fn flaws(book: &Book) -> Line {
-    match book.flaws().first() {
+    match book.flaws.first() {
         None => Line::new("chains", Verdict::Ok, "every record holds or lost its place"),
         Some(first) => {
             let text = format!(
                 "{} record(s) contradict their chain, the first: {}; run `move37 replay --verify`, put a copy of the log back",
-                book.flaws().len(),
+                book.flaws.len(),
                 first.why
             );
             Line::new("chains", Verdict::Fail, text)

@@ -7,27 +7,29 @@ use serde_json::{Value, json};
 
 use super::tail::as_json;
 use crate::failure::{Answer, Failure};
-use crate::journal::StateDir;
 use crate::output;
+use crate::place::Place;
 use crate::view::causes::{self, Step};
-use crate::view::{Book, experiment_of, headline};
+use crate::view::{Book, headline};
 
 /// Walk back from a fact through its causes to the campaign's start
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  move37 explain last-insight\n  move37 explain campaign-1/analyst/12 --json")]
+#[command(
+    after_help = "Example:\n  move37 explain last-insight\n  move37 explain campaign-1/analyst/12 --json --kafka localhost:9092"
+)]
 pub struct Arguments {
     /// The fact: its id as `move37 tail` prints it, or `last-insight`
     #[arg(value_name = "EVENT")]
     event: String,
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let book = arguments.state.read().await?;
+    let book = arguments.place.read().await?;
     let id = find(&book, &arguments.event)?;
     let steps = causes::back_from(&book, &id)?;
     match arguments.json {
@@ -72,7 +74,7 @@ fn object(steps: &[Step]) -> Value {
 fn print(place: usize, step: &Step) {
     let entry = &step.entry;
     let envelope = &entry.record.envelope;
-    let about = experiment_of(&entry.fact).map(|experiment| format!("  experiment {experiment}")).unwrap_or_default();
+    let about = entry.experiment().map(|experiment| format!("  experiment {experiment}")).unwrap_or_default();
     if place > 0 {
         output::line("  ▲ because of");
     }

@@ -5,13 +5,16 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Audit};
 use crate::failure::{Answer, Failure};
-use crate::journal::{StateDir, pick};
+use crate::journal::pick;
 use crate::output;
+use crate::place::Place;
 use crate::view::{Book, count};
 
 /// Fold every service's state again from the log, and verify the log
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  move37 replay --verify\n  move37 replay --verify --json --campaign campaign-1")]
+#[command(
+    after_help = "Example:\n  move37 replay --verify\n  move37 replay --verify --json --campaign campaign-1\n  move37 replay --verify --kafka localhost:9092"
+)]
 pub struct Arguments {
     /// Also check headers, partitions, chains, causes and invariants; exit code 1 if something is wrong
     #[arg(long)]
@@ -20,14 +23,14 @@ pub struct Arguments {
     #[arg(long, value_name = "CAMPAIGN")]
     campaign: Option<CampaignId>,
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let book = arguments.state.read().await?;
+    let book = arguments.place.read().await?;
     let campaign = pick(&book, arguments.campaign.as_ref())?.id;
     let audit = match arguments.verify {
         true => audit::verify(&book, &campaign),
@@ -47,7 +50,7 @@ fn object(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) -> Va
         "campaign": campaign.to_string(),
         "verified": verify.then_some(audit.faults.is_empty()),
         "facts": audit.facts,
-        "lost_records": book.lost(),
+        "lost_records": book.lost,
         "state_hashes": hashes,
         "decisions_hash": audit.decisions.to_string(),
         "faults": audit.faults,
@@ -55,7 +58,7 @@ fn object(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) -> Va
 }
 
 fn print(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) {
-    output::line(format!("{campaign}: {} facts, {} records lost their place", count(audit.facts), book.lost()));
+    output::line(format!("{campaign}: {} facts, {} records lost their place", count(audit.facts), book.lost));
     for (source, hash) in &audit.state_hashes {
         output::line(format!("  state of {source:<11} {hash}"));
     }

@@ -1,40 +1,53 @@
-//! `run`: a campaign with all services in this process, from its start or from where it was left.
+//! `run`: a campaign from its start, or from where it was left. On a laptop all services are in this process; on a
+//! cluster they run by themselves, and this process starts the campaign and follows it.
 
 mod examine;
+mod follow;
 mod opening;
+mod silence;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use move37_core::CampaignId;
 use move37_eventlog::EventLog;
+use move37_events::Fact;
+use move37_events::facts::CloseReason;
+use move37_kafka::KafkaLog;
 use move37_runtime::SystemClock;
 use move37_sqlite::StateLock;
 use move37_trainer::worker::Candle;
 use serde_json::json;
 
-use self::opening::Opening;
+use self::follow::{Ending, Help, follow};
+use self::silence::Silence;
 use super::campaign::summary;
 use crate::config::Wish;
 use crate::engine::{Services, share_cores};
 use crate::failure::{Answer, Failure};
-use crate::journal::{Live, StateDir, pick, read_all};
+use crate::journal::{Live, pick, read_all};
 use crate::output;
+use crate::place::Place;
 use crate::progress::{Reporter, reporter};
 use crate::view::{CampaignView, Phase, report};
 
-/// How often progress is drawn.
-const TICK: Duration = Duration::from_millis(500);
+pub use self::opening::Opening;
 
-/// Start a campaign, or resume the one that was left, with all services in this process
+/// Start a campaign, or resume the one that was left, and follow it to its end
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  move37 run --experiments 6 --seed 7\n  \
-    move37 run --config campaign.toml --text my-texts/ --json\n\n\
-    An unfinished campaign of the state directory is resumed. Ctrl-C leaves in good order.")]
+    move37 run --config campaign.toml --text my-texts/ --json\n  \
+    move37 run --kafka localhost:9092 --experiments 100 --lanes 8\n\n\
+    Without Kafka all services are in this process, and Ctrl-C leaves in good order; with it the services run by\n\
+    themselves, this process only follows, and Ctrl-C ends nothing but the following. A campaign that is not over is\n\
+    resumed.")]
 pub struct Arguments {
     #[command(flatten)]
     wish: Wish,
+    /// Go on with this campaign; the newest that is not over if left out
+    #[arg(long, value_name = "CAMPAIGN")]
+    campaign: Option<CampaignId>,
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Check programs and settings and say what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
@@ -45,116 +58,123 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     if arguments.dry_run {
-        return examine::dry_run(&arguments.wish, &arguments.state, arguments.json);
+        return examine::dry_run(&arguments.wish, arguments.place.state(), arguments.json);
     }
-    let _lock = StateLock::acquire(arguments.state.root())?;
-    let log: Arc<dyn EventLog> = Arc::new(arguments.state.open_to_write()?);
-    let book = read_all(&*log).await?;
-    let opening = Opening::choose(&book, &arguments.wish, &arguments.state.data(), &mut |text| tell(arguments, text))?;
-    let campaign = opening.campaign().clone();
-    let mut view = CampaignView::new(campaign.clone());
-    opening.begin(&log).await?;
+    match arguments.place.cluster()? {
+        None => here(arguments).await,
+        Some(settings) => there(arguments, Arc::new(KafkaLog::connect(settings).await?)).await,
+    }
+}
 
-    let mut live = Live::open(&*log).await?;
-    // What lies there is taken in first, so that only new facts are told.
-    while live.book().entries().len() < book.entries().len() + usize::from(opening.is_new()) {
-        live.next().await?.iter().for_each(|entry| view.take(entry));
-    }
-    let mut reporter = reporter(arguments.json, &view);
-    let (slots, threads) = view.config.as_ref().map_or((1, 1), share_cores);
-    let backend = Candle { data: arguments.state.data(), threads: threads as usize };
+/// With all services in this process.
+async fn here(arguments: &Arguments) -> Result<Answer, Failure> {
+    let state = arguments.place.state();
+    let _lock = StateLock::acquire(state.root())?;
+    let log: Arc<dyn EventLog> = Arc::new(state.open_to_write()?);
+    let mut opened = open(arguments, &log, "choose another directory with --state").await?;
+    let (slots, threads) = opened.view.config.as_ref().map_or((1, 1), share_cores);
+    let backend = Candle { data: state.data(), threads: threads as usize };
     let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, (slots, threads))?;
-    let ending = follow(&mut live, &mut view, &mut *reporter, &mut services).await;
+    let ending = follow(&mut opened, Help::Here(&mut services)).await;
     services.drain("the run ended").await;
-    reporter.end();
+    opened.reporter.end();
     let ending = ending?;
     // What was written while the services left belongs to the summary.
-    let view = pick(&read_all(&*log).await?, Some(&campaign))?;
+    let view = pick(&read_all(&log).await?, Some(&opened.view.id))?;
     conclude(arguments, &view, &ending)
 }
 
-/// A sentence for the user, before progress is shown.
-fn tell(arguments: &Arguments, text: &str) {
-    match arguments.json {
+/// With the services on a cluster.
+async fn there(arguments: &Arguments, log: Arc<dyn EventLog>) -> Result<Answer, Failure> {
+    let mut opened = open(arguments, &log, "start another beside it with `move37 campaign start`").await?;
+    let silence = Silence::new(arguments.place.flags(), &opened.view);
+    let ending = follow(&mut opened, Help::There(silence)).await;
+    opened.reporter.end();
+    conclude(arguments, &opened.view, &ending?)
+}
+
+/// A campaign that has begun, and what shows it.
+struct Opened {
+    live: Live,
+    view: CampaignView,
+    reporter: Box<dyn Reporter>,
+}
+
+/// Read what is there, choose the campaign, and begin it where it is new. Only what comes later is told.
+async fn open(arguments: &Arguments, log: &Arc<dyn EventLog>, beside: &str) -> Result<Opened, Failure> {
+    let mut live = Live::open(log).await?;
+    live.catch_up().await?;
+    let mut tell = |text: &str| match arguments.json {
         true => output::json(&json!({ "kind": "note", "text": text })),
         false => output::line(text),
-    }
-}
-
-/// How following a campaign ended.
-enum Ending {
-    Closed,
-    Interrupted,
-}
-
-/// Tell what happens until the campaign is over, the user interrupts, or a service fails.
-async fn follow(
-    live: &mut Live,
-    view: &mut CampaignView,
-    reporter: &mut dyn Reporter,
-    services: &mut Services,
-) -> Result<Ending, Failure> {
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        if view.phase().is_over() {
-            return Ok(Ending::Closed);
-        }
-        tokio::select! {
-            batch = live.next() => {
-                for entry in batch? {
-                    view.take(&entry);
-                    if entry.campaign() == Some(&view.id) {
-                        reporter.fact(&entry, view);
-                    }
-                }
-            }
-            _ = tick.tick() => reporter.tick(view),
-            stopped = services.failed() => return Err(stopped.into()),
-            () = interrupted() => {
-                reporter.note("interrupted: finishing what is being written ..");
-                return Ok(Ending::Interrupted);
-            }
+    };
+    let data = arguments.place.state().data();
+    let wanted = arguments.campaign.as_ref();
+    let opening = Opening::choose(live.book(), wanted, &arguments.wish, &data, beside, &mut tell)?;
+    opening.begin(log, None).await?;
+    let mut view = CampaignView::new(opening.campaign().clone());
+    live.book().entries().iter().for_each(|entry| view.take(entry));
+    let mut early = Vec::new();
+    while view.config.is_none() {
+        if let Some(entry) = live.next().await? {
+            view.take(&entry);
+            early.push(entry);
         }
     }
-}
-
-/// Ctrl-C, or a polite request to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+    let mut reporter = reporter(arguments.json, &view);
+    // The start itself has been told already.
+    let is_news = |entry: &Fact| !matches!(entry, Fact::Campaign(_));
+    for entry in early.iter().filter(|entry| is_news(&entry.fact) && entry.campaign() == Some(&view.id)) {
+        reporter.fact(entry, &view);
     }
-    let _ = tokio::signal::ctrl_c().await;
+    Ok(Opened { live, view, reporter })
 }
 
 fn conclude(arguments: &Arguments, view: &CampaignView, ending: &Ending) -> Result<Answer, Failure> {
+    let cluster = arguments.place.cluster()?.map(|settings| settings.bootstrap);
     if arguments.json {
         let mut value = summary(view);
         value["kind"] = "summary".into();
-        value["state"] = json!(arguments.state.root());
+        match &cluster {
+            Some(brokers) => value["kafka"] = json!(brokers),
+            None => value["state"] = json!(arguments.place.state().root()),
+        }
         output::json(&value);
     } else {
         output::line("");
         report(view).iter().for_each(output::line);
-        output::line(next_step(view, ending, arguments));
+        output::line(next_step(&view.id, ending, cluster.is_some(), &arguments.place.flags()));
     }
-    Ok(Answer::from_bool(view.phase() == Phase::Closed(move37_events::facts::CloseReason::Finished)))
+    Ok(Answer::from_bool(view.phase() == Phase::Closed(CloseReason::Finished)))
 }
 
-fn next_step(view: &CampaignView, ending: &Ending, arguments: &Arguments) -> String {
-    let state = arguments.state.root().display();
-    match ending {
-        Ending::Interrupted => format!("left in good order: `move37 run --state {state}` goes on with {}", view.id),
-        Ending::Closed => {
-            format!("next: `move37 replay --verify --state {state}`, `move37 explain last-insight --state {state}`")
+fn next_step(id: &CampaignId, ending: &Ending, on_cluster: bool, flags: &str) -> String {
+    match (ending, on_cluster) {
+        (Ending::Closed, _) => {
+            format!("next: `move37 replay --verify {flags}`, `move37 explain last-insight {flags}`")
         }
+        (Ending::Interrupted, false) => format!("left in good order: `move37 run {flags}` goes on with {id}"),
+        (Ending::Interrupted, true) => format!(
+            "{id} goes on without this process: `move37 run {flags} --campaign {id}` follows it again, \
+             `move37 campaign pause {id} {flags}` pauses it, `move37 campaign stop {id} {flags}` ends it"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn whoever_stops_following_a_cluster_is_told_that_the_campaign_goes_on_and_how_to_end_it() {
+        let id = "campaign-1".parse().unwrap();
+        let said = next_step(&id, &Ending::Interrupted, true, "--kafka k:9092");
+        for part in ["goes on without this process", "run --kafka k:9092 --campaign", "campaign pause", "campaign stop"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(next_step(&id, &Ending::Interrupted, false, "--state x").contains("left in good order"));
     }
 }

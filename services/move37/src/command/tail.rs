@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use move37_consumer::{Consumer, Event, FactRecord, Start};
 use move37_core::CampaignId;
 use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
-use crate::journal::{Live, StateDir, read_all};
 use crate::output;
-use crate::view::{Entry, experiment_of, headline};
+use crate::place::Place;
+use crate::view::headline;
 
 /// Follow the facts of all services as they are written
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  move37 tail --from start --json | head -n 20")]
+#[command(after_help = "Examples:\n  move37 tail --from start --json | head -n 20\n  \
+    move37 tail --kafka localhost:9092 --campaign campaign-1")]
 pub struct Arguments {
     /// Where to begin
     #[arg(long, value_enum, default_value_t = From::Now)]
@@ -25,7 +27,7 @@ pub struct Arguments {
     #[arg(long)]
     no_follow: bool,
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print one JSON object per fact, with its whole body
     #[arg(long)]
     pub json: bool,
@@ -40,51 +42,51 @@ enum From {
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let log = arguments.state.open()?;
-    // Facts of different topics have no common order; what lies there already is shown by time.
-    let mut past: Vec<Arc<Entry>> = read_all(&log).await?.entries().to_vec();
-    past.sort_by_key(|entry| entry.record.envelope.time);
-    if arguments.from == From::Start {
-        past.iter().for_each(|entry| show(arguments, entry));
+    let mut consumer = Consumer::new(arguments.place.open().await?).from(match arguments.from {
+        From::Start => Start::Beginning,
+        From::Now => Start::Now,
+    });
+    if let Some(campaign) = &arguments.campaign {
+        consumer = consumer.campaign(campaign.clone());
     }
-    if arguments.no_follow {
-        return Ok(Answer::Yes);
-    }
-    let mut live = Live::open(&log).await?;
-    let mut known: std::collections::HashSet<_> = past.iter().map(|entry| entry.position).collect();
-    drop(past);
+    let mut facts = consumer.open().await?;
+    let mut past: Vec<Arc<FactRecord>> = Vec::new();
     loop {
-        tokio::select! {
-            batch = live.next() => {
-                for entry in batch? {
-                    if !known.remove(&entry.position) {
-                        show(arguments, &entry);
-                    }
+        let event = tokio::select! {
+            event = facts.next() => event?,
+            _ = tokio::signal::ctrl_c() => return Ok(Answer::Yes),
+        };
+        match event {
+            Event::Fact(fact) if facts.is_live() => show(arguments, &fact),
+            Event::Fact(fact) => past.push(fact),
+            Event::Flaw(flaw) => eprintln!("no fact: {flaw}"),
+            Event::Live => {
+                // Facts of different topics have no common order; what lies there already is shown by time.
+                past.sort_by_key(|fact| fact.time());
+                past.drain(..).for_each(|fact| show(arguments, &fact));
+                if arguments.no_follow {
+                    return Ok(Answer::Yes);
                 }
             }
-            _ = tokio::signal::ctrl_c() => return Ok(Answer::Yes),
         }
     }
 }
 
-fn show(arguments: &Arguments, entry: &Entry) {
-    if arguments.campaign.as_ref().is_some_and(|campaign| entry.campaign() != Some(campaign)) {
-        return;
-    }
+fn show(arguments: &Arguments, entry: &FactRecord) {
     if arguments.json {
         let mut value = as_json(entry);
         // The body was decoded a moment ago, so it is JSON.
         value["body"] = serde_json::from_slice(&entry.record.body).unwrap_or(Value::Null);
         return output::json(&value);
     }
-    let time = entry.record.envelope.time.to_string();
+    let time = entry.time().to_string();
     let clock = time.get(11..19).unwrap_or(&time);
-    let about = experiment_of(&entry.fact).map(|experiment| format!("#{experiment}")).unwrap_or_default();
+    let about = entry.experiment().map(|experiment| format!("#{experiment}")).unwrap_or_default();
     output::line(format!("{clock}  {:<36} {about:<5} {}", entry.id().to_string(), headline(&entry.fact)));
 }
 
 /// A fact's attributes and headline for machines.
-pub fn as_json(entry: &Entry) -> Value {
+pub fn as_json(entry: &FactRecord) -> Value {
     let envelope = &entry.record.envelope;
     json!({
         "id": envelope.id.to_string(),
@@ -92,7 +94,7 @@ pub fn as_json(entry: &Entry) -> Value {
         "source": envelope.id.source.to_string(),
         "time": envelope.time.to_string(),
         "campaign": envelope.campaign.as_ref().map(ToString::to_string),
-        "experiment": experiment_of(&entry.fact).map(|experiment| experiment.0),
+        "experiment": entry.experiment().map(|experiment| experiment.0),
         "cause": envelope.cause.as_ref().map(ToString::to_string),
         "summary": headline(&entry.fact),
     })

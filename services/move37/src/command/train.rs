@@ -13,9 +13,9 @@ use serde_json::json;
 use crate::config::{Text, failed_to};
 use crate::engine::processors;
 use crate::failure::{Answer, Failure};
-use crate::journal::StateDir;
 use crate::output;
 use crate::seeds;
+use crate::state::StateDir;
 use crate::view::{count, duration, flops, number};
 
 /// Train one candidate once, on one task with one seed

@@ -1,9 +1,10 @@
 //! Bars at the bottom of a terminal, facts above them.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use move37_consumer::FactRecord;
 
 use super::{Pace, Reporter};
-use crate::view::{CampaignView, Entry, lane_line, story_line};
+use crate::view::{CampaignView, lane_line, story_line};
 
 /// Positions of a bar.
 const LENGTH: u64 = 1000;
@@ -41,7 +42,7 @@ impl Reporter for Bars {
         self.print(text.to_owned());
     }
 
-    fn fact(&mut self, entry: &Entry, _view: &CampaignView) {
+    fn fact(&mut self, entry: &FactRecord, _view: &CampaignView) {
         if let Some(line) = story_line(entry) {
             self.print(line);
         }

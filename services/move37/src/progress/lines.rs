@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use move37_consumer::FactRecord;
+
 use super::{Pace, Reporter};
 use crate::output;
 use crate::view::lane_line;
-use crate::view::{CampaignView, Entry, story_line};
+use crate::view::{CampaignView, story_line};
 
 /// Time between two lines that only say where things stand.
 const EVERY: Duration = Duration::from_secs(15);
@@ -27,7 +29,7 @@ impl Reporter for Lines {
         output::line(text);
     }
 
-    fn fact(&mut self, entry: &Entry, _view: &CampaignView) {
+    fn fact(&mut self, entry: &FactRecord, _view: &CampaignView) {
         if let Some(line) = story_line(entry) {
             output::line(line);
         }

@@ -1,11 +1,12 @@
 //! One JSON object per line: `note` and `fact`; `run` itself adds the `summary` at the end.
 
+use move37_consumer::FactRecord;
 use serde_json::json;
 
 use super::Reporter;
 use crate::command::tail::as_json;
 use crate::output;
-use crate::view::{CampaignView, Entry};
+use crate::view::CampaignView;
 
 /// JSON lines.
 pub struct Machine;
@@ -15,7 +16,7 @@ impl Reporter for Machine {
         output::json(&json!({ "kind": "note", "text": text }));
     }
 
-    fn fact(&mut self, entry: &Entry, view: &CampaignView) {
+    fn fact(&mut self, entry: &FactRecord, view: &CampaignView) {
         let mut value = as_json(entry);
         let (done, planned) = view.work();
         value["kind"] = "fact".into();

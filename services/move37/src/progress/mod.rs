@@ -7,7 +7,9 @@ mod pace;
 
 use std::io::IsTerminal;
 
-use crate::view::{CampaignView, Entry};
+use move37_consumer::FactRecord;
+
+use crate::view::CampaignView;
 
 pub use pace::Pace;
 
@@ -16,7 +18,7 @@ pub trait Reporter {
     /// A sentence for the user.
     fn note(&mut self, text: &str);
     /// A new fact, which the view has taken in.
-    fn fact(&mut self, entry: &Entry, view: &CampaignView);
+    fn fact(&mut self, entry: &FactRecord, view: &CampaignView);
     /// Some time has passed.
     fn tick(&mut self, view: &CampaignView);
     /// Nothing more will come.

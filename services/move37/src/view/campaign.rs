@@ -1,16 +1,17 @@
 //! One campaign as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use move37_core::{CampaignId, Timestamp};
-use move37_events::Fact;
+use move37_consumer::FactRecord;
+use move37_core::{CampaignId, EventId, Timestamp};
+
 use move37_events::facts::{
-    AnalystFact, BaselineRecorded, Campaign, CampaignClosed, CampaignFact, CloseReason, Ending, Left, MemoryFact,
-    Spend, Standing,
+    AnalystFact, BaselineRecorded, Campaign, CampaignClosed, CampaignFact, CampaignFollowed, CloseReason, CommandId,
+    Ending, EngineerFact, Followed, Left, MemoryFact, ResearcherFact, Spend, Standing, TrainerFact,
 };
+use move37_events::{Fact, Role};
 
-use super::book::Entry;
-use super::experiment::{Experiment, Stage, experiment_of};
+use super::experiment::{Experiment, Stage};
 
 /// Where a campaign stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,12 @@ pub struct CampaignView {
     pub facts: u64,
     /// Time of its newest fact.
     pub newest: Timestamp,
-    paused: bool,
+    /// The operator's commands, in order.
+    pub commands: Vec<(CommandId, EventId)>,
+    /// The services that have taken note of its start.
+    pub followers: BTreeSet<Role>,
+    /// Whether an operator has paused it.
+    pub paused: bool,
     stopped: Option<String>,
 }
 
@@ -94,24 +100,32 @@ impl CampaignView {
             closed: None,
             facts: 0,
             newest: Timestamp::default(),
+            commands: Vec::new(),
+            followers: BTreeSet::new(),
             paused: false,
             stopped: None,
         }
     }
 
     /// Take a fact in. Facts of other campaigns are ignored.
-    pub fn take(&mut self, entry: &Entry) {
+    pub fn take(&mut self, entry: &FactRecord) {
         if entry.campaign() != Some(&self.id) {
             return;
         }
-        let time = entry.record.envelope.time;
+        let time = entry.time();
         self.facts += 1;
         self.newest = self.newest.max(time);
-        if let Some(experiment) = experiment_of(&entry.fact) {
+        if let Some(experiment) = entry.experiment() {
             self.experiments.entry(experiment.0).or_default().take(&entry.fact, time);
         }
+        if let Some((role, Followed::Started(_))) = followed(&entry.fact).map(|(role, fact)| (role, &fact.what)) {
+            self.followers.insert(role);
+        }
         match &entry.fact {
-            Fact::Campaign(fact) => self.take_operator(fact, time),
+            Fact::Campaign(fact) => {
+                self.commands.push((fact.command().clone(), entry.id().clone()));
+                self.take_operator(fact, time);
+            }
             Fact::Memory(MemoryFact::ParentSampled(fact)) => self.left = Some(fact.left.clone()),
             Fact::Memory(MemoryFact::ExperimentRecorded(fact)) => self.left = Some(fact.left.clone()),
             Fact::Memory(MemoryFact::CampaignClosed(fact)) => self.closed = Some(fact.clone()),
@@ -220,6 +234,18 @@ impl CampaignView {
             None => x.trained_share(),
         };
         (self.experiments.values().map(share).fold(0.0, |sum: f64, share| sum + share).min(planned), planned)
+    }
+}
+
+/// A service's capture of an operator's fact.
+fn followed(fact: &Fact) -> Option<(Role, &CampaignFollowed)> {
+    match fact {
+        Fact::Memory(MemoryFact::CampaignFollowed(fact)) => Some((Role::Memory, fact)),
+        Fact::Researcher(ResearcherFact::CampaignFollowed(fact)) => Some((Role::Researcher, fact)),
+        Fact::Engineer(EngineerFact::CampaignFollowed(fact)) => Some((Role::Engineer, fact)),
+        Fact::Trainer(TrainerFact::CampaignFollowed(fact)) => Some((Role::Trainer, fact)),
+        Fact::Analyst(AnalystFact::CampaignFollowed(fact)) => Some((Role::Analyst, fact)),
+        _ => None,
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use move37_consumer::FactRecord;
 use move37_core::EventId;
 use move37_events::Fact;
 use move37_events::facts::{AnalystFact, Basis, EngineerFact, MemoryFact, ResearcherFact, TrainerFact};
 
-use super::book::{Book, Entry};
+use super::book::Book;
 use super::figures::{change, duration, number};
 use super::headline;
 
@@ -15,9 +16,9 @@ use super::headline;
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The fact.
-    pub entry: Arc<Entry>,
+    pub entry: Arc<FactRecord>,
     /// Facts that it names as evidence.
-    pub evidence: Vec<Arc<Entry>>,
+    pub evidence: Vec<Arc<FactRecord>>,
 }
 
 /// Why there is no way back.
@@ -51,13 +52,13 @@ pub fn back_from(book: &Book, id: &EventId) -> Result<Vec<Step>, Error> {
             return Err(Error::Circle(id.clone()));
         }
         steps.push(Step { entry: entry.clone(), evidence: evidence(book, &entry.fact) });
-        let Some(cause) = &entry.record.envelope.cause else { return Ok(steps) };
+        let Some(cause) = entry.cause() else { return Ok(steps) };
         let missing = || Error::Missing { fact: entry.id().clone(), cause: cause.clone() };
         entry = book.get(cause).ok_or_else(missing)?;
     }
 }
 
-fn evidence(book: &Book, fact: &Fact) -> Vec<Arc<Entry>> {
+fn evidence(book: &Book, fact: &Fact) -> Vec<Arc<FactRecord>> {
     let Fact::Analyst(AnalystFact::InsightRecorded(insight)) = fact else { return Vec::new() };
     insight.evidence.iter().filter_map(|id| book.get(id)).cloned().collect()
 }
@@ -153,6 +154,6 @@ fn sampled(basis: &Basis) -> Vec<String> {
 }
 
 /// The line of a step's evidence.
-pub fn evidence_line(entry: &Entry) -> String {
+pub fn evidence_line(entry: &FactRecord) -> String {
     format!("{} {}", entry.id(), headline(&entry.fact))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use move37_core::{ExperimentId, Timestamp};
+use move37_core::Timestamp;
 use move37_events::Fact;
 use move37_events::facts::{
     AnalystFact, Basis, CandidateAdmitted, CandidateRefused, CodeDiffProposed, EngineerFact, ExperimentRecorded,
@@ -219,50 +219,4 @@ impl Experiment {
             run.loss = fact.points.last().map(|point| point.loss).or(run.loss);
         }
     }
-}
-
-/// The experiment that a fact is about.
-pub fn experiment_of(fact: &Fact) -> Option<ExperimentId> {
-    match fact {
-        Fact::Campaign(_) => None,
-        Fact::Memory(MemoryFact::ParentSampled(fact)) => Some(fact.experiment),
-        Fact::Memory(MemoryFact::ExperimentRecorded(fact)) => Some(fact.experiment),
-        Fact::Memory(MemoryFact::CampaignFollowed(_) | MemoryFact::CampaignClosed(_)) => None,
-        Fact::Researcher(ResearcherFact::HypothesisProposed(fact)) => Some(fact.experiment),
-        Fact::Researcher(ResearcherFact::HypothesisWithdrawn(fact)) => Some(fact.experiment),
-        Fact::Researcher(ResearcherFact::CampaignFollowed(_)) => None,
-        Fact::Engineer(EngineerFact::CodeDiffProposed(fact)) => Some(fact.experiment),
-        Fact::Engineer(EngineerFact::CandidateAdmitted(fact)) => Some(fact.experiment),
-        Fact::Engineer(EngineerFact::CandidateRefused(fact)) => Some(fact.experiment),
-        Fact::Engineer(EngineerFact::ExperimentAbandoned(fact)) => Some(fact.experiment),
-        Fact::Engineer(EngineerFact::CampaignFollowed(_)) => None,
-        Fact::Trainer(fact) => match fact {
-            TrainerFact::TrainingScheduled(fact) => Some(fact.experiment),
-            TrainerFact::TrainingCompleted(fact) => Some(fact.experiment),
-            TrainerFact::TrainingFailed(fact) => Some(fact.experiment),
-            TrainerFact::RunDispatched(fact) => experiment_of_run(&fact.run),
-            TrainerFact::RunUnplaced(fact) => experiment_of_run(&fact.run),
-            TrainerFact::RunCompleted(fact) => experiment_of_run(&fact.run),
-            TrainerFact::RunFailed(fact) => experiment_of_run(&fact.run),
-            TrainerFact::RunLost(fact) => experiment_of_run(&fact.run),
-            TrainerFact::RunStopped(fact) => experiment_of_run(&fact.run),
-            TrainerFact::CampaignFollowed(_) => None,
-        },
-        Fact::Run(fact) => match fact {
-            RunFact::RunAccepted(fact) => experiment_of_run(&fact.run),
-            RunFact::RunDeclined(fact) => experiment_of_run(&fact.run),
-            RunFact::MetricsRecorded(fact) => experiment_of_run(&fact.run),
-            RunFact::RunFinished(fact) => experiment_of_run(&fact.run),
-            RunFact::WorkerJoined(_) | RunFact::WorkerLeft(_) => None,
-        },
-        Fact::Analyst(AnalystFact::BaselineRecorded(fact)) => Some(fact.experiment),
-        Fact::Analyst(AnalystFact::FitnessScored(fact)) => Some(fact.experiment),
-        Fact::Analyst(AnalystFact::InsightRecorded(fact)) => Some(fact.experiment),
-        Fact::Analyst(AnalystFact::CampaignFollowed(_)) => None,
-    }
-}
-
-/// A run's name begins with its experiment.
-fn experiment_of_run(run: &RunId) -> Option<ExperimentId> {
-    run.0.split('-').next().and_then(|ordinal| ordinal.parse().ok()).map(ExperimentId)
 }

@@ -13,9 +13,9 @@ mod headline;
 mod report;
 mod story;
 
-pub use book::{Book, Entry};
+pub use book::Book;
 pub use campaign::{CampaignView, Phase};
-pub use experiment::{Experiment, experiment_of};
+pub use experiment::Experiment;
 pub use figures::{count, duration, flops, number, one_line};
 pub use headline::headline;
 pub use report::{lane_line, report};

@@ -1,17 +1,16 @@
 //! The facts that tell a campaign's story, one line each.
 
+use move37_consumer::FactRecord;
 use move37_events::Fact;
 use move37_events::facts::{AnalystFact, CampaignFact, EngineerFact, MemoryFact, ResearcherFact, RunFact, TrainerFact};
 
-use super::book::Entry;
-use super::experiment::experiment_of;
 use super::headline::headline;
 
 /// The line of a fact, or none for what is only machinery: `09:41:02  #3   hypothesis  ...`.
-pub fn story_line(entry: &Entry) -> Option<String> {
+pub fn story_line(entry: &FactRecord) -> Option<String> {
     let word = word(&entry.fact)?;
-    let time = entry.record.envelope.time.to_string();
-    let about = experiment_of(&entry.fact).map(|experiment| format!("#{experiment}")).unwrap_or_default();
+    let time = entry.time().to_string();
+    let about = entry.experiment().map(|experiment| format!("#{experiment}")).unwrap_or_default();
     Some(format!("{}  {about:<4} {word:<10}  {}", time.get(11..19).unwrap_or(&time), headline(&entry.fact)))
 }
 

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
+use move37_consumer::FactRecord;
 use move37_core::{CampaignId, EventId, ExperimentId, Key};
-use move37_eventlog::Stored;
+use move37_eventlog::Position;
+use move37_events::Fact;
 use move37_events::facts::{
     AnalystFact, Basis, CampaignClosed, CloseReason, Ending, EngineerFact, ExperimentRecorded, HypothesisWithdrawn,
     MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, Spend, Stage as TrainingStage,
@@ -31,7 +33,7 @@ impl History {
     }
 
     /// Add a fact, caused by the one before.
-    fn then(&mut self, fact: impl Into<move37_events::Fact>) -> EventId {
+    fn then(&mut self, fact: impl Into<Fact>) -> EventId {
         let cause = self.last.clone();
         let id = self.scribe.write(&self.key, cause.as_ref(), fact);
         self.last = Some(id.clone());
@@ -54,28 +56,13 @@ impl History {
         self.then(MemoryFact::from(ExperimentRecorded { experiment, lane: 1, brief: None, ending, spend, left }));
     }
 
-    fn stored(&self) -> Vec<Stored> {
-        let mut offsets: HashMap<_, u64> = HashMap::new();
-        let stored = |(topic, record): &(move37_events::Topic, move37_core::Recorded)| {
-            let key = &record.envelope.id.key;
-            let partition = topic.partition(key);
-            let offset = offsets.entry((*topic, partition)).or_default();
-            *offset += 1;
-            Stored {
-                topic: *topic,
-                partition,
-                offset: *offset - 1,
-                key: key.to_string(),
-                headers: record.envelope.headers(),
-                body: record.body.clone(),
-            }
-        };
-        self.scribe.records().iter().map(stored).collect()
-    }
-
     fn book(&self) -> Book {
         let mut book = Book::default();
-        self.stored().into_iter().for_each(|stored| drop(book.add(stored)));
+        for (topic, record) in self.scribe.records() {
+            let position = Position { topic: *topic, partition: topic.partition(&record.envelope.id.key), offset: 0 };
+            let fact = Fact::read(*topic, record).unwrap();
+            book.add(Arc::new(FactRecord { position, record: record.clone(), fact }));
+        }
         book
     }
 
@@ -126,11 +113,10 @@ fn a_view_does_not_depend_on_the_order_of_topics() {
     history.then(EngineerFact::from(sample::admitted(1, false)));
     history.then(TrainerFact::from(sample::trained(1, sample::brief("x", None), &[("mqar", 0.4)])));
     history.then(AnalystFact::from(sample::insight(1, sample::brief("x", None), Some(0.6))));
-    let mut stored = history.stored();
-    stored.sort_by_key(|record| (std::cmp::Reverse(record.topic), record.offset));
+    let mut entries = history.book().entries().to_vec();
+    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.position.topic), entry.id().sequence));
     let mut view = CampaignView::new("c".parse().unwrap());
-    let mut book = Book::default();
-    stored.into_iter().filter_map(|record| book.add(record)).for_each(|entry| view.take(&entry));
+    entries.iter().for_each(|entry| view.take(entry));
     assert_eq!(report(&view), report(&history.view()));
     assert_eq!(view.experiments[&1].stage(), Stage::Recording);
 }
@@ -207,27 +193,6 @@ fn a_missing_cause_is_an_error_that_names_both() {
     let error = causes::back_from(&history.book(), &"c/memory/1".parse().unwrap()).unwrap_err();
     let (fact, cause) = ("c/memory/1".parse().unwrap(), "c/trainer/9".parse().unwrap());
     assert_eq!(error, causes::Error::Missing { fact, cause });
-}
-
-#[test]
-fn a_record_that_contradicts_its_chain_is_a_flaw_and_no_fact() {
-    let mut history = History::started();
-    history.seed(1);
-    history.seed(2);
-    let mut book = Book::default();
-    // The first of memory's two facts is left out.
-    let stored = history.stored().into_iter().enumerate().filter(|(place, _)| *place != 1);
-    stored.for_each(|(_, record)| drop(book.add(record)));
-    assert_eq!(book.entries().len(), 1);
-    assert!(book.flaws()[0].why.contains("c/memory/2"), "{}", book.flaws()[0].why);
-}
-
-#[test]
-fn a_record_that_lost_its_place_is_counted_and_dropped() {
-    let history = History::started();
-    let mut book = history.book();
-    assert!(book.add(history.stored().remove(0)).is_none());
-    assert_eq!((book.lost(), book.entries().len(), book.flaws().len()), (1, 1, 0));
 }
 
 #[test]

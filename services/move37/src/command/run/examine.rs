@@ -10,8 +10,8 @@ use crate::command::check::LENGTH;
 use crate::config::{Wish, resolve};
 use crate::engine::share_cores;
 use crate::failure::{Answer, Failure};
-use crate::journal::StateDir;
 use crate::output;
+use crate::state::StateDir;
 use crate::view::{count, flops};
 
 /// What the gate says of a seed program at the campaign's sizes. A steep one is welcome as a baseline.
