@@ -1,7 +1,7 @@
 //! Records of one chain with their hashes and verdicts, for readers in other languages: duplicates, zombies, gaps.
 
-use move37_core::{Chains, EventId, Hash, Head, Key, Recorded, Source, Timestamp, Verdict};
-use move37_events::Topic;
+use move37_core::{Chains, EventId, Hash, Head, Key, Loss, Recorded, Source, Timestamp, Verdict};
+use move37_events::{Role, Topic};
 use serde_json::{Value, json};
 
 /// Every record in reading order, as JSON with its partition, chain hash and verdict.
@@ -10,15 +10,16 @@ pub fn golden() -> Value {
     let judged = records().into_iter().map(|(about, record)| {
         let verdict = match chains.offer(&record) {
             Verdict::Won => "won",
-            Verdict::Lost(move37_core::Loss::Duplicate) => "duplicate",
-            Verdict::Lost(move37_core::Loss::Raced) => "raced",
+            Verdict::Lost(Loss::Duplicate) => "duplicate",
+            Verdict::Lost(Loss::Raced) => "raced",
             Verdict::Corrupt(_) => "corrupt",
         };
-        let key = &record.envelope.id.key;
+        let EventId { key, source, .. } = &record.envelope.id;
+        let topic = if *source == Role::Memory.source() { Topic::Memory } else { Topic::Campaigns };
         json!({
             "about": about,
-            "topic": Topic::Campaigns.name(),
-            "partition": Topic::Campaigns.partition(key),
+            "topic": topic.name(),
+            "partition": topic.partition(key),
             "key": key.as_str(),
             "headers": record.envelope.headers(),
             "body": String::from_utf8(record.body.clone()).unwrap(),
