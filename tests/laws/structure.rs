@@ -184,6 +184,8 @@ fn the_port_stands_above_its_adapters() {
 fn each_heavy_crate_has_its_place() {
     for (name, places) in [
         ("actix", &["move37-runtime"][..]),
+        ("actix-web", &["move37-daemon"]),
+        ("prometheus-client", &["move37-daemon"]),
         ("rusqlite", &["move37-sqlite"]),
         ("rdkafka", &["move37-kafka"]),
         ("candle-core", &["move37-tensor", "move37-training", "move37-minds"]),
@@ -198,14 +200,19 @@ fn each_heavy_crate_has_its_place() {
 
 #[test]
 fn actix_is_named_in_one_source_file() {
-    let runtime = &workspace().own["move37-runtime"];
-    let sources = workspace().sources(&runtime.join("src"));
-    let names_it = |path: &&PathBuf| {
-        let text = fs::read_to_string(path).unwrap();
-        text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("actix"))
-    };
-    let files: Vec<_> = sources.iter().filter(names_it).map(|path| path.file_name().unwrap()).collect();
-    assert_eq!(files, ["actor.rs"]);
+    for (crate_name, word, only) in [
+        ("move37-runtime", "actix", "actor.rs"),
+        ("move37-daemon", "actix", "http.rs"),
+        ("move37-daemon", "prometheus_client", "metrics.rs"),
+    ] {
+        let sources = workspace().sources(&workspace().own[crate_name].join("src"));
+        let names_it = |path: &&PathBuf| {
+            let text = fs::read_to_string(path).unwrap();
+            text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word))
+        };
+        let files: Vec<_> = sources.iter().filter(names_it).map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(files, [only], "{word}");
+    }
 }
 
 #[test]

@@ -9,9 +9,6 @@ use move37_training::run::{Cancel, Observer};
 
 use super::Backend;
 
-/// What its results name as their device.
-const DEVICE: &str = "rehearsal: nothing was trained";
-
 /// How often it looks whether it was cancelled.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -33,6 +30,9 @@ impl Backend for Idle {
 }
 
 impl Idle {
+    /// What its results, and workers with it, name as their device.
+    pub const DEVICE: &str = "rehearsal: nothing was trained";
+
     /// Take the steps, evenly over the time; false once cancelled.
     fn pass(&self, steps: u32, observer: &mut dyn Observer, cancel: &Cancel) -> bool {
         if self.time.is_zero() {
@@ -79,7 +79,7 @@ fn result(job: &Job) -> RunResult {
         program: job.program,
         platform: Platform {
             binary: env!("CARGO_PKG_VERSION").to_owned(),
-            device: DEVICE.to_owned(),
+            device: Idle::DEVICE.to_owned(),
             features: String::new(),
             threads: 0,
         },
