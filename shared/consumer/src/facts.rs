@@ -112,7 +112,7 @@ impl Facts {
         let is_history = self.is_history(stored.position());
         let is_told = !(is_history && self.start == Start::Now);
         let told = |flaw| is_told.then_some(Event::Flaw(flaw));
-        let Judged { position, record, verdict } = match self.judge.judge(stored) {
+        let Judged { position, record, verdict, .. } = match self.judge.judge(stored) {
             Ok(judged) => judged,
             Err(refused) => {
                 return Ok(told(Flaw { position: refused.position, id: None, why: refused.why.to_string() }));

@@ -1,4 +1,4 @@
-//! What a log holds now, from the beginning, and then the end.
+//! What a log holds now, and then the end.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -33,20 +33,31 @@ impl History {
     /// # Errors
     /// The log cannot be read.
     pub async fn of_partitions(log: &dyn EventLog, partitions: Vec<(Topic, u32)>) -> Result<History, Error> {
+        let start = |(topic, partition)| Position { topic, partition, offset: 0 };
+        Self::since(log, partitions.into_iter().map(start).collect()).await
+    }
+
+    /// These partitions, each from its offset on.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn since(log: &dyn EventLog, from: Vec<Position>) -> Result<History, Error> {
         let mut ends = BTreeMap::new();
         let mut left = BTreeMap::new();
-        for (topic, partition) in partitions {
+        let mut unread = Vec::new();
+        for position in from {
+            let Position { topic, partition, offset } = position;
             let ends = match ends.entry(topic) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => unknown.insert(log.ends(topic).await?),
             };
             let end = ends.get(partition as usize).copied().unwrap_or(0);
-            if end > 0 {
+            if end > offset {
                 left.insert((topic, partition), end);
+                unread.push(position);
             }
         }
-        let from: Vec<_> = left.keys().map(|&(topic, partition)| Position { topic, partition, offset: 0 }).collect();
-        let reader = if from.is_empty() { None } else { Some(log.read(from).await?) };
+        let reader = if unread.is_empty() { None } else { Some(log.read(unread).await?) };
         Ok(History { reader, left })
     }
 

@@ -140,7 +140,7 @@ pub async fn a_dropped_read_loses_nothing<S: Store>() {
     assert!(got.iter().copied().eq(0..N as u64), "{got:?}");
 }
 
-/// A [`History`] brings what was there when it was opened, and ends.
+/// A [`History`] brings what was there when it was opened, from the start or an offset, and ends.
 pub async fn a_history_ends_where_the_log_ended<S: Store>() {
     let store = S::fresh().await;
     let log = store.open().await;
@@ -152,6 +152,12 @@ pub async fn a_history_ends_where_the_log_ended<S: Store>() {
         offsets.extend(batch.iter().map(|stored| stored.offset));
     }
     assert_eq!(offsets, [0, 1, 2, 3, 4]);
+    let mut rest = History::since(&*log, vec![at("a", 6), at("b", 0)]).await.expect("reading succeeds");
+    let batch = timeout(PATIENCE, rest.next()).await.expect("it ends").expect("reading succeeds");
+    assert_eq!(batch.expect("there is more").iter().map(|stored| stored.offset).collect::<Vec<_>>(), [6, 7]);
+    assert_eq!(rest.next().await.expect("reading succeeds"), None);
+    let mut none = History::since(&*log, vec![at("a", 8)]).await.expect("reading succeeds");
+    assert_eq!(none.next().await.expect("reading succeeds"), None);
 }
 
 /// Alone, an owner gains all partitions of its topic, in one or more steps.
