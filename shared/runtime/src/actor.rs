@@ -42,6 +42,8 @@ pub(crate) enum Message<S: Service> {
     Appended(Result<Position, move37_eventlog::Error>),
     /// It must stop loudly.
     Fail(Error),
+    /// It must stop; who says so makes it known.
+    Stop,
     /// Finish what was appended, end the effects, and answer.
     Leave(oneshot::Sender<()>),
 }
@@ -180,6 +182,7 @@ impl<S: Service> Shell<S> {
             }
             Message::Appended(Err(error)) => return self.fail(error.into()),
             Message::Fail(error) => return self.fail(error),
+            Message::Stop => return self.stop(),
             Message::Leave(answer) => {
                 self.leaving = Some(answer);
                 self.cell.leave()
@@ -236,16 +239,21 @@ impl<S: Service> Shell<S> {
         self.performer.start(&instance, failures, work, ended);
     }
 
-    /// Stop this key loudly: it decides nothing more and its effects end.
+    /// Stop this key loudly.
     fn fail(&mut self, error: Error) {
+        self.stop();
+        let (role, key) = (<S::Decider as Decider>::Event::ROLE, Some(self.key.clone()));
+        self.env.report(Failure { role, key, partition: None, error });
+    }
+
+    /// It decides nothing more, and its effects end.
+    fn stop(&mut self) {
         self.stopped = true;
         for action in self.cell.leave() {
             if let Action::Cancel(instance) = action {
                 self.performer.cancel(&instance);
             }
         }
-        let failure = Failure { role: <S::Decider as Decider>::Event::ROLE, key: Some(self.key.clone()), error };
-        self.env.report(failure);
     }
 
     fn leave_when_done(&mut self) {

@@ -4,20 +4,27 @@ use move37_core::{Corruption, Key};
 use move37_eventlog::Position;
 use move37_events::{DecodeError, Role};
 
-/// A service, or one of its campaigns, has stopped.
+/// A service, one of its partitions, or one of its campaigns, has stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("{role} stopped{}", key.as_ref().map(|key| format!(" {key}")).unwrap_or_default())]
+#[error("{role} stopped{}", part(key.as_ref(), *partition))]
 pub struct Failure {
     /// The service.
     pub role: Role,
-    /// The campaign (or worker); none for the whole service.
+    /// The campaign (or worker), where one has stopped.
     pub key: Option<Key>,
+    /// The partition, where all of one has stopped.
+    pub partition: Option<u32>,
     /// Why.
     #[source]
     pub error: Error,
 }
 
 impl Failure {
+    /// Whether the whole service has stopped, not a campaign or a partition of it.
+    pub fn is_of_all(&self) -> bool {
+        self.key.is_none() && self.partition.is_none()
+    }
+
     /// The failure and everything behind it, as one sentence.
     pub fn sentence(&self) -> String {
         let mut sentence = self.to_string();
@@ -27,6 +34,14 @@ impl Failure {
             source = error.source();
         }
         sentence
+    }
+}
+
+fn part(key: Option<&Key>, partition: Option<u32>) -> String {
+    match (key, partition) {
+        (Some(key), _) => format!(" {key}"),
+        (None, Some(partition)) => format!(" partition {partition}"),
+        (None, None) => String::new(),
     }
 }
 
@@ -51,6 +66,20 @@ pub enum Error {
         /// The record.
         position: Position,
         /// Why.
+        #[source]
+        source: DecodeError,
+    },
+    /// A fact of a newer release.
+    #[error(
+        "a newer release has written {}/{}@{}, and nothing is decided without it: run that release here",
+        position.topic,
+        position.partition,
+        position.offset
+    )]
+    Newer {
+        /// The record.
+        position: Position,
+        /// Its version, and the newest that this build reads.
         #[source]
         source: DecodeError,
     },

@@ -7,11 +7,12 @@ use move37_core::Decider;
 use move37_eventlog::{Change, EventLog, Ownership};
 use move37_events::{FactSet, Role};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::actor::on_thread;
 use crate::monitor::{Board, Monitor, Phase};
+use crate::parking::Parking;
 use crate::service::Service;
 use crate::shard::{Command, Shard};
 use crate::{Clock, Failure};
@@ -50,6 +51,7 @@ pub(crate) struct Env<S> {
     /// Where appends and effects run.
     pub(crate) runtime: Runtime,
     pub(crate) board: Arc<Board>,
+    pub(crate) parking: Mutex<Parking>,
     pub(crate) commit_every: Duration,
     failpoint: Option<Failpoint>,
     failures: mpsc::UnboundedSender<Failure>,
@@ -91,6 +93,7 @@ impl<S: Service> Host<S> {
             clock: self.clock,
             runtime: Runtime::current(),
             board: Arc::clone(&board),
+            parking: Mutex::default(),
             commit_every: self.commit_every,
             failpoint: self.failpoint,
             failures,
@@ -114,8 +117,8 @@ impl<S> Env<S> {
 
     /// Make a failure known.
     pub(crate) fn report(&self, failure: Failure) {
-        error!(role = %failure.role, key = failure.key.as_ref().map(tracing::field::display), error = %failure.error, "stopped");
-        self.board.failed(failure.sentence(), failure.key.is_none());
+        error!(role = %failure.role, partition = failure.partition, key = failure.key.as_ref().map(tracing::field::display), error = %failure.error, "stopped");
+        self.board.failed(failure.sentence(), failure.is_of_all());
         // Nobody hears it when the service is already being left.
         let _ = self.failures.send(failure);
     }
@@ -153,7 +156,7 @@ impl Running {
         let _ = self.phase.wait_for(|&phase| phase != Phase::Starting).await;
     }
 
-    /// Wait for the next failure: a campaign of the service, or all of it, has stopped.
+    /// Wait for the next failure: a campaign, a partition, or all of the service has stopped.
     pub async fn failed(&mut self) -> Failure {
         match self.failures.recv().await {
             Some(failure) => failure,
@@ -198,7 +201,7 @@ async fn run<S: Service>(env: Arc<Env<S>>, mut stopping: oneshot::Receiver<()>) 
         asked = &mut stopping => asked.is_ok(),
         outcome = living => {
             if let Err(error) = outcome {
-                env.report(Failure { role: role::<S>(), key: None, error: error.into() });
+                env.report(Failure { role: role::<S>(), key: None, partition: None, error: error.into() });
             }
             // What is left is to be told to stop.
             stopping.await.is_ok()

@@ -1,24 +1,27 @@
 //! Some partitions of a service: recover their chains, then deliver own and foreign facts to the keys' actors.
 
+mod deliver;
+mod notes;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use move37_core::{Decider, Key, Loss, Recorded, Verdict};
-use move37_eventlog::{History, Judge, Judged, Position, Stored};
-use move37_events::{DecodeError, Fact, FactSet, Topic, row};
+use move37_core::{Decider, Key};
+use move37_eventlog::{Error as LogError, History, Judge, Position};
+use move37_events::{FactSet, Topic, row};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
-use tracing::{debug, warn};
+use tracing::debug;
 
-use crate::actor::{Handle, Message, OwnFact};
+use crate::actor::{Handle, Message};
 use crate::host::{Env, role};
-use crate::monitor::{Dropped, Reading};
-use crate::progress::{Hold, Progress};
-use crate::service::{Service, Start};
+use crate::monitor::Reading;
+use crate::progress::Progress;
+use crate::service::Service;
 use crate::{Error, Failure};
+use notes::Commits;
 
 /// How often the ends of what is read are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(15);
@@ -51,13 +54,13 @@ pub(crate) struct Shard<S: Service> {
     is_live: bool,
     /// Partitions that are being given up.
     leaving: BTreeSet<u32>,
+    /// Partitions of which nothing more is delivered, since a newer release writes there.
+    stopped: BTreeSet<(Topic, u32)>,
     commands: mpsc::WeakUnboundedSender<Command>,
     /// Its place on the service's board.
     reading: Reading,
     progress: Progress,
-    /// What was committed last, and the commit under way.
-    committed: Vec<Position>,
-    committing: Option<JoinHandle<()>>,
+    commits: Commits,
 }
 
 type Event<S> = <<S as Service>::Decider as Decider>::Event;
@@ -77,10 +80,10 @@ impl<S: Service> Shard<S> {
             unread: BTreeSet::new(),
             is_live: false,
             leaving: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             commands: commands.downgrade(),
             progress: Progress::default(),
-            committed: Vec::new(),
-            committing: None,
+            commits: Commits::default(),
         };
         tokio::task::spawn_local(async move {
             let ended = tokio::task::spawn_local(shard.run(commanded)).await;
@@ -89,12 +92,12 @@ impl<S: Service> Shard<S> {
                 Ok(Err(error)) => error.into(),
                 Err(panic) => Error::Panicked(panic.to_string()),
             };
-            env.report(Failure { role: role::<S>(), key: None, error });
+            env.report(Failure { role: role::<S>(), key: None, partition: None, error });
         });
         commands
     }
 
-    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), move37_eventlog::Error> {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), LogError> {
         let mut from = self.recover().await?;
         from.extend(self.note_history().await?);
         let mut reader = self.env.log.read(from).await?;
@@ -119,6 +122,7 @@ impl<S: Service> Shard<S> {
                             return Ok(());
                         }
                         self.read_no_more(&partitions);
+                        self.go_live_when_read().await;
                     }
                     Some(Command::Ends(ends)) => {
                         ends.iter().for_each(|(topic, ends)| self.reading.ends(*topic, ends));
@@ -127,14 +131,15 @@ impl<S: Service> Shard<S> {
                 _ = commit.tick() => self.commit(),
                 _ = ends.tick() => self.ask_for_ends(),
                 batch = reader.next() => for stored in batch? {
-                    self.deliver(stored).await;
+                    self.deliver(stored).await?;
+                    self.go_live_when_read().await;
                 },
             }
         }
     }
 
     /// Fold what is in the own partitions now; return where to read on.
-    async fn recover(&mut self) -> Result<Vec<Position>, move37_eventlog::Error> {
+    async fn recover(&mut self) -> Result<Vec<Position>, LogError> {
         let topic = Event::<S>::TOPIC;
         let mut next: BTreeMap<u32, u64> = self.partitions.iter().map(|&partition| (partition, 0)).collect();
         let partitions = self.partitions.iter().map(|&partition| (topic, partition)).collect();
@@ -145,20 +150,22 @@ impl<S: Service> Shard<S> {
         while let Some(batch) = history.next().await? {
             for stored in batch {
                 next.insert(stored.partition, stored.offset + 1);
-                self.deliver(stored).await;
+                self.deliver(stored).await?;
             }
         }
         for actor in self.actors.values() {
             actor.tell(Message::Recovered).await;
         }
-        if let Some(key) = self.env.service.sole_key() {
+        if let Some(key) = self.env.service.sole_key()
+            && !self.stopped.contains(&(topic, topic.partition(&key)))
+        {
             self.actor(key).await;
         }
         Ok(next.into_iter().map(|(partition, offset)| Position { topic, partition, offset }).collect())
     }
 
     /// Note where the inputs end now; return where to read them from, which is their start: chains are judged whole.
-    async fn note_history(&mut self) -> Result<Vec<Position>, move37_eventlog::Error> {
+    async fn note_history(&mut self) -> Result<Vec<Position>, LogError> {
         let mut from = Vec::new();
         for &topic in S::INPUTS {
             let ends = self.env.log.ends(topic).await?;
@@ -167,7 +174,7 @@ impl<S: Service> Shard<S> {
                     from.push(Position { topic, partition, offset: 0 });
                     self.history.insert((topic, partition), end);
                     self.reading.reads(topic, partition, end);
-                    if end > 0 {
+                    if end > 0 && !self.stopped.contains(&(topic, partition)) {
                         self.unread.insert((topic, partition));
                     }
                 }
@@ -182,52 +189,12 @@ impl<S: Service> Shard<S> {
     }
 
     /// Forget what is no longer read.
-    fn read_no_more(&self, partitions: &[u32]) {
+    fn read_no_more(&mut self, partitions: &[u32]) {
+        self.unread = self.unread.iter().copied().filter(|&(topic, of)| self.reads(topic, of)).collect();
         let topics = S::INPUTS.iter().copied().chain([Event::<S>::TOPIC]);
         for topic in topics.filter(|&topic| is_co_partitioned::<S>(topic)) {
             partitions.iter().for_each(|&partition| self.reading.reads_no_more(topic, partition));
         }
-    }
-
-    /// Commit how far the inputs are dealt with, unless the last commit is still under way or nothing has moved.
-    fn commit(&mut self) {
-        if self.committing.as_ref().is_some_and(|commit| !commit.is_finished()) {
-            return;
-        }
-        let next = self.dealt_with(|partition| self.partitions.contains(&partition));
-        if next != self.committed {
-            self.committed.clone_from(&next);
-            self.committing = Some(self.env.runtime.spawn(commit(Arc::clone(&self.env), next)));
-        }
-    }
-
-    /// How far the inputs of these partitions are dealt with. A topic that every instance reads whole is committed by
-    /// the owner of the same-numbered partition, so that no two commit for one; a writer of one chain only, which
-    /// starts from now and owns nothing, commits nothing.
-    fn dealt_with(&self, which: impl Fn(u32) -> bool) -> Vec<Position> {
-        match self.env.service.sole_key() {
-            Some(_) => Vec::new(),
-            None => self.progress.dealt_with(|_, partition| which(partition)),
-        }
-    }
-
-    /// Ask where everything that is read ends, for the lag.
-    fn ask_for_ends(&self) {
-        let (log, commands) = (Arc::clone(&self.env.log), self.commands.clone());
-        let topics: Vec<Topic> = S::INPUTS.iter().copied().chain([Event::<S>::TOPIC]).collect();
-        self.env.runtime.spawn(async move {
-            let mut ends = Vec::new();
-            for topic in topics {
-                match log.ends(topic).await {
-                    Ok(of_topic) => ends.push((topic, of_topic)),
-                    Err(error) => debug!(%topic, %error, "an end is not known"),
-                }
-            }
-            if let Some(commands) = commands.upgrade() {
-                // The shard may have ended meanwhile.
-                let _ = commands.send(Command::Ends(ends));
-            }
-        });
     }
 
     async fn go_live_when_read(&mut self) {
@@ -253,22 +220,12 @@ impl<S: Service> Shard<S> {
                 answers.push(answered);
             }
         }
-        let (commands, env, progress) = (self.commands.clone(), Arc::clone(&self.env), self.progress.clone());
-        let (committing, owns) = (self.committing.take(), env.service.sole_key().is_none());
+        let (commands, last) = (self.commands.clone(), self.commit_last(partitions.clone()));
         tokio::task::spawn_local(async move {
             for answered in answers {
                 // An actor that is gone has left.
                 let _ = answered.await;
             }
-            let last = async {
-                if let Some(committing) = committing {
-                    // An earlier commit must not overtake this one; whether it came through does not matter.
-                    let _ = committing.await;
-                }
-                if owns {
-                    commit(env, progress.dealt_with(|_, partition| partitions.contains(&partition))).await;
-                }
-            };
             if timeout(PATIENCE, last).await.is_err() {
                 debug!("left without the last commit");
             }
@@ -279,87 +236,11 @@ impl<S: Service> Shard<S> {
         });
     }
 
-    async fn deliver(&mut self, stored: Stored) {
-        let partition = (stored.topic, stored.partition);
-        let next = stored.offset + 1;
-        if stored.topic == Event::<S>::TOPIC {
-            self.deliver_own(stored).await;
-        } else {
-            let hold = self.progress.take_in(stored.position());
-            self.deliver_foreign(stored, hold).await;
-        }
-        self.reading.delivered(partition.0, partition.1, next);
-        if self.history.get(&partition).is_some_and(|&end| next >= end) && self.unread.remove(&partition) {
-            self.go_live_when_read().await;
-        }
-    }
-
-    async fn deliver_own(&mut self, stored: Stored) {
-        let Some(Judged { position, record, verdict }) = self.judged(stored) else { return };
-        let key = record.envelope.id.key.clone();
-        if !self.partitions.contains(&position.partition) {
-            return;
-        }
-        if self.env.service.sole_key().is_some_and(|sole| sole != key) {
-            return;
-        }
-        let message = match verdict {
-            Verdict::Lost(loss) => return self.lost(&record, loss),
-            Verdict::Corrupt(corruption) => Message::Fail(Error::Corrupt { position, corruption }),
-            Verdict::Won => match read_own::<S>(&record) {
-                Ok((event, fact)) => Message::Own(Box::new(OwnFact { record, event, fact })),
-                Err(source) => Message::Fail(Error::Unreadable { position, source }),
-            },
-        };
-        let actor = self.actors.entry(key).or_insert_with_key(|key| Handle::start(Arc::clone(&self.env), key.clone()));
-        actor.tell(message).await;
-    }
-
-    async fn deliver_foreign(&mut self, stored: Stored, hold: Hold) {
-        let Some(Judged { position, record, verdict }) = self.judged(stored) else { return };
-        let id = record.envelope.id.clone();
-        match verdict {
-            Verdict::Won => {}
-            Verdict::Lost(loss) => return self.lost(&record, loss),
-            Verdict::Corrupt(corruption) => return warn!(%id, %corruption, "dropped a corrupt record"),
-        }
-        let history = self.history.get(&(position.topic, position.partition)).copied().unwrap_or(0);
-        if S::START == Start::Now && position.offset < history {
-            return;
-        }
-        let fact = match Fact::read(position.topic, &record) {
-            Ok(fact) => fact,
-            Err(source @ DecodeError::Newer { .. }) => {
-                if let Some(campaign) = record.envelope.campaign {
-                    self.send(campaign.into(), Message::Fail(Error::Unreadable { position, source })).await;
-                }
-                return;
-            }
-            Err(error) => return warn!(%id, %error, "dropped a fact that cannot be read"),
-        };
-        self.env.service.observe(&id, &fact);
-        if let Some(key) = self.env.service.route(&record, &fact) {
-            self.send(key, Message::Foreign { id, fact: Box::new(fact), hold }).await;
-        }
-    }
-
-    fn lost(&self, record: &Recorded, loss: Loss) {
-        debug!(id = %record.envelope.id, ?loss, "dropped a record");
-        self.env.board.dropped(match loss {
-            Loss::Duplicate => Dropped::Duplicate,
-            Loss::Raced => Dropped::Raced,
-        });
-    }
-
-    fn judged(&mut self, stored: Stored) -> Option<Judged> {
-        self.judge.judge(stored).map_err(|refused| warn!("{refused}")).ok()
-    }
-
     /// Send to the actor of a key, if the key is ours.
     async fn send(&mut self, key: Key, message: Message<S>) {
         let partition = Event::<S>::TOPIC.partition(&key);
-        if self.leaving.contains(&partition) {
-            // Whoever gets the partition decides it.
+        if self.leaving.contains(&partition) || self.stopped.contains(&(Event::<S>::TOPIC, partition)) {
+            // Whoever gets the partition, or reads what stopped it, decides it.
             if let Message::Foreign { hold, .. } = message {
                 hold.keep();
             }
@@ -387,20 +268,4 @@ impl<S: Service> Shard<S> {
 /// Whether a topic's keys lie in the same partitions as those of the service's own topic.
 fn is_co_partitioned<S: Service>(topic: Topic) -> bool {
     row(topic).key == row(Event::<S>::TOPIC).key
-}
-
-/// Commit; what goes wrong is only told, since nobody starts from it.
-async fn commit<S: Service>(env: Arc<Env<S>>, next: Vec<Position>) {
-    if next.is_empty() {
-        return;
-    }
-    if let Err(error) = env.log.commit(role::<S>(), next).await {
-        debug!(%error, "failed to commit how far the inputs are dealt with");
-    }
-}
-
-fn read_own<S: Service>(record: &Recorded) -> Result<(Event<S>, Fact), DecodeError> {
-    let event = Event::<S>::read(&record.envelope.fact, &record.body)?;
-    let fact = Fact::read(Event::<S>::TOPIC, record)?;
-    Ok((event, fact))
 }

@@ -132,6 +132,16 @@ impl Board {
         self.dropped[index].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A dead letter is written.
+    pub(crate) fn parked(&self) {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// People should know this.
+    pub(crate) fn warn(&self, sentence: String) {
+        remember(&mut self.state().warnings, sentence);
+    }
+
     /// Something has stopped; `all` says that it was the whole service.
     pub(crate) fn failed(&self, sentence: String, all: bool) {
         self.change(|state| {

@@ -8,7 +8,7 @@ mod latency;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use move37_events::{Role, Topic};
+use move37_events::{Reason, Role, Topic};
 
 pub(crate) use board::{AtHand, Board, Phase, Reading};
 pub use latency::Latency;
@@ -28,7 +28,7 @@ pub struct Counts {
     pub races_lost: u64,
     /// Records that were not delivered, by reason; every reason is there.
     pub dropped: BTreeMap<Dropped, u64>,
-    /// Dead letters that it wrote.
+    /// Dead letters that it wrote; fewer than were dropped where another service, or an earlier start, wrote them.
     pub parked: u64,
     /// Effects that are owed and under way now.
     pub owed: u64,
@@ -81,6 +81,19 @@ impl Dropped {
             Dropped::Corrupt => "corrupt",
             Dropped::Undecodable => "undecodable",
             Dropped::Newer => "newer",
+        }
+    }
+}
+
+impl From<Reason> for Dropped {
+    fn from(reason: Reason) -> Dropped {
+        match reason {
+            Reason::Malformed => Dropped::Malformed,
+            Reason::Misplaced => Dropped::Misplaced,
+            Reason::Usurped => Dropped::Usurped,
+            Reason::Corrupt => Dropped::Corrupt,
+            Reason::Undecodable => Dropped::Undecodable,
+            Reason::Newer => Dropped::Newer,
         }
     }
 }

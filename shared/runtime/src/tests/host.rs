@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use move37_core::{FactType, Head, Recorded, Timestamp};
+use move37_core::{Head, Recorded, Timestamp};
 use move37_eventlog::{Change, EventLog, Release};
 use move37_events::facts::ResearcherFact;
 use move37_events::{FactSet, Topic};
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::log::Toyed;
 use super::service::{Calls, PATIENCE, Seen, clock, host, host_of, log, start, told, winners};
-use super::toy::{campaign, captured, chain, key, mention, noted, order};
+use super::toy::{campaign, chain, key, mention, noted, order};
 use super::world::expected;
 use crate::command::issue;
 use crate::{Error, Failure, Running};
@@ -208,30 +208,6 @@ async fn a_corrupt_chain_stops_its_campaign_and_no_other() {
     issue(&log, &*clock(), &other, order("one")).await.unwrap();
     assert_eq!(winners(&log, &other.into(), 3).await.len(), 3);
     assert_eq!(told(&log, 3).await, STORY[..3]);
-    running.drain().await;
-}
-
-#[tokio::test]
-async fn an_own_fact_of_a_newer_release_stops_the_campaign() {
-    let log = log();
-    let mut newer = chain([captured(1)]).remove(0).0;
-    newer.envelope.fact = FactType { version: 2, ..newer.envelope.fact };
-    log.append(Topic::Researcher, &newer).await.unwrap();
-    let (mut running, _) = start(&log, Calls::Answer);
-    let failure = failure(&mut running).await;
-    assert!(matches!(failure.error, Error::Unreadable { .. }), "{failure:?}");
-    running.drain().await;
-}
-
-#[tokio::test]
-async fn a_foreign_fact_of_a_newer_release_stops_the_campaign() {
-    let log = log();
-    let mut newer = chain([order("one")]).remove(0).0;
-    newer.envelope.fact = FactType { version: 2, ..newer.envelope.fact };
-    log.append(Topic::Campaigns, &newer).await.unwrap();
-    let (mut running, _) = start(&log, Calls::Answer);
-    let failure = failure(&mut running).await;
-    assert!(matches!(failure.error, Error::Unreadable { .. }), "{failure:?}");
     running.drain().await;
 }
 

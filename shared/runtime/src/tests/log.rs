@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use move37_core::Recorded;
-use move37_eventlog::{Change, Error, EventLog, Ownership, Position, Reader};
+use move37_eventlog::{Change, Error, EventLog, Ownership, Position, Reader, Stored};
 use move37_events::{Role, Topic};
 use tokio::sync::{mpsc, watch};
 
@@ -23,6 +23,8 @@ pub(super) struct Toyed {
     pub(super) on_leave: Mutex<Option<OnLeave>>,
     /// Records that this topic's first partition is said to hold, though they never come.
     pub(super) phantoms: Option<(Topic, u64)>,
+    /// What becomes of a record while it is read.
+    pub(super) mangle: Option<fn(&mut Stored)>,
     /// What was committed last, by whom, after how many commits.
     pub(super) committed: watch::Sender<Committed>,
 }
@@ -43,6 +45,7 @@ impl Toyed {
             changes: Mutex::default(),
             on_leave: Mutex::default(),
             phantoms: None,
+            mangle: None,
             committed: watch::Sender::default(),
         }
     }
@@ -68,7 +71,11 @@ impl EventLog for Toyed {
     }
 
     async fn read(&self, from: Vec<Position>) -> Result<Box<dyn Reader>, Error> {
-        self.inner.read(from).await
+        let inner = self.inner.read(from).await?;
+        Ok(match self.mangle {
+            Some(mangle) => Box::new(Mangling { inner, mangle }),
+            None => inner,
+        })
     }
 
     async fn own(&self, topic: Topic) -> Result<Box<dyn Ownership>, Error> {
@@ -85,6 +92,20 @@ impl EventLog for Toyed {
             *known = Committed { commits: known.commits + 1, by: Some(reader), next };
         });
         Ok(())
+    }
+}
+
+struct Mangling {
+    inner: Box<dyn Reader>,
+    mangle: fn(&mut Stored),
+}
+
+#[async_trait]
+impl Reader for Mangling {
+    async fn next(&mut self) -> Result<Vec<Stored>, Error> {
+        let mut batch = self.inner.next().await?;
+        batch.iter_mut().for_each(self.mangle);
+        Ok(batch)
     }
 }
 

@@ -4,8 +4,10 @@
 mod cell;
 mod command;
 mod host;
+mod letters;
 mod log;
 mod monitor;
+mod newer;
 mod perform;
 mod service;
 mod toy;

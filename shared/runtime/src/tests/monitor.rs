@@ -14,7 +14,7 @@ use super::toy::{captured, chain, key, mention};
 use crate::{Counts, Dropped, Monitor};
 
 /// Wait until a monitor shows what is expected.
-async fn until<T>(monitor: &Monitor, look: impl Fn(&Monitor) -> Option<T>) -> T {
+pub(super) async fn until<T>(monitor: &Monitor, look: impl Fn(&Monitor) -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = look(monitor) {
@@ -26,7 +26,7 @@ async fn until<T>(monitor: &Monitor, look: impl Fn(&Monitor) -> Option<T>) -> T 
     timeout(PATIENCE, looking).await.expect("the monitor shows it")
 }
 
-async fn counts(monitor: &Monitor, expected: impl Fn(&Counts) -> bool) -> Counts {
+pub(super) async fn counts(monitor: &Monitor, expected: impl Fn(&Counts) -> bool) -> Counts {
     until(monitor, |monitor| Some(monitor.counts()).filter(|counts| expected(counts))).await
 }
 
@@ -78,6 +78,7 @@ async fn lost_places_are_counted_as_dropped() {
     let dropped = |why| move |counts: &Counts| counts.dropped[&why] == 1;
     counts(&running.monitor(), dropped(Dropped::Duplicate)).await;
     counts(&running.monitor(), dropped(Dropped::Raced)).await;
+    assert_eq!(running.monitor().counts().parked, 0, "losing a race is ordinary");
     running.drain().await;
 }
 

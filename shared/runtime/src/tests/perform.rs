@@ -14,17 +14,17 @@ use crate::{Cancel, Host, Outbox, Service, Start};
 
 /// A worker that joins, and leaves at the first order that comes after.
 #[derive(Default)]
-struct Worker {
+pub(super) struct Worker {
     joined: bool,
     left: bool,
 }
 
 #[derive(Debug)]
-struct Join;
+pub(super) struct Join;
 
 #[derive(Debug, thiserror::Error)]
 #[error("not joined yet")]
-struct NotJoined;
+pub(super) struct NotJoined;
 
 impl Rejection for NotJoined {
     fn is_early(&self) -> bool {
@@ -85,9 +85,9 @@ fn joined(host: &str) -> RunFact {
     .into()
 }
 
-struct WorkerService {
-    key: Key,
-    observed: mpsc::UnboundedSender<EventId>,
+pub(super) struct WorkerService {
+    pub(super) key: Key,
+    pub(super) observed: mpsc::UnboundedSender<EventId>,
 }
 
 impl Service for WorkerService {
