@@ -226,7 +226,8 @@ impl List<'_> {
             let first = self.steps.len();
             for path in other.paths.iter().filter(|path| !matches!(path, Path::Program { .. })) {
                 let place = self.origin.paths.iter().position(|own| own.collides(path));
-                let detail = format!("the {path} is taken from {name}");
+                let verb = if matches!(path, Path::Value) { "are" } else { "is" };
+                let detail = format!("the {path} {verb} taken from {name}");
                 self.push(Kind::Crossover, detail, |genome| match place {
                     Some(place) => genome.paths[place] = *path,
                     None => {
