@@ -4,9 +4,8 @@
 //! rules are a `Decider` of `move37-core`. A [`Host`] runs it over an event log: it owns partitions of the service's
 //! topic, folds what is there, and gives every key (campaign) an actor. Within the actor, `cell` decides what to do
 //! next as a pure state machine, `perform` runs the effects that the state owes, and `actor` (the only file that knows
-//! actix) carries messages. [`command`] appends what operators command. What no
-//! reader can take in is set aside (`parking`), and `progress` follows what is dealt with. A [`Monitor`] tells how the
-//! service is.
+//! actix) carries messages. What no reader can take in is set aside (`parking`), and `progress` follows what is dealt
+//! with. A [`Monitor`] tells how the service is. [`command`] appends what operators command.
 //!
 //! What it does not do: know any domain, read a clock by itself (a [`Clock`] is given), or write a foreign topic.
 
