@@ -1,10 +1,12 @@
 //! The adapter on a real Apache Kafka, which the tests start by themselves: the conformance suite, restarts of the
-//! broker, sharing and loss of ownership, hostile records, and the topics of a cluster.
+//! broker, sharing and loss of ownership, hostile records, the topics of a cluster, and the stream
+//! of facts for analysis.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod kafka {
     mod broker;
     mod conformance;
+    mod consumer;
     mod ownership;
     mod records;
     mod restart;
