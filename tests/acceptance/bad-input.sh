@@ -64,6 +64,28 @@ mkdir -p "$scratch/other" && echo "not a log" >"$scratch/other/log.db"
 refused "another file in the log's place" 3 "not a Move37 log|damaged" "$move37" run --state "$scratch/other"
 refused "no log at all" 3 "no log at" "$move37" replay --state "$scratch/nothing"
 
+# An operator's commands that make no sense.
+refused "pausing a finished campaign" 3 "over already.*nothing to pause" "$move37" campaign pause campaign-1 --state "$state"
+refused "resuming a finished campaign" 3 "over already.*nothing to resume" "$move37" campaign resume campaign-1 --state "$state"
+refused "stopping a campaign that is not there" 3 "no campaign nobody here: it has campaign-1" \
+    "$move37" campaign stop nobody --state "$state"
+
+# A cluster. Nobody listens at port 1.
+nobody=127.0.0.1:1
+refused "a cluster that does not answer" 3 "$nobody cannot be reached.*correct its address" "$move37" run "${tiny[@]}" --kafka $nobody
+refused "a replay of it" 3 "$nobody cannot be reached" "$move37" replay --kafka $nobody
+refused "a doctor's look at it" 1 "fail.*cluster.*cannot be reached" "$move37" doctor --kafka $nobody
+refused "an empty address" 2 "bootstrap is empty" "$move37" campaign list --kafka ""
+refused "two places at once" 2 "cannot be used with" "$move37" tail --kafka $nobody --kafka-config "$scratch/kafka.toml"
+refused "a missing configuration of Kafka" 2 "missing.toml cannot be read" "$move37" replay --kafka-config "$scratch/missing.toml"
+printf '[http]\nlisten = "0.0.0.0:8080"\n' >"$scratch/kafka.toml"
+refused "a configuration without Kafka" 2 "no table \[kafka\]" "$move37" tail --kafka-config "$scratch/kafka.toml"
+printf '[kafka]\nbootstrap = "%s"\n[kafka.security]\nusername = "me"\npasword = "hunter2"\n' $nobody >"$scratch/kafka.toml"
+refused "a typing error in it" 2 "unknown field .*pasword" "$move37" campaign list --kafka-config "$scratch/kafka.toml"
+grep -q hunter2 <<<"$("$move37" campaign list --kafka-config "$scratch/kafka.toml" 2>&1)" && fail "a refusal shows the password"
+printf '[kafka]\nbootstrap = "%s"\n[kafka.security]\nusername = "me"\npassword = "hunter2"\nmechanism = "PLAIN"\n' $nobody >"$scratch/kafka.toml"
+refused "a password in clear" 2 "in clear" "$move37" campaign list --kafka-config "$scratch/kafka.toml"
+
 # A second process on a state directory.
 "$move37" run "${tiny[@]}" --experiments 50 --state "$scratch/busy" >"$scratch/busy.txt" 2>&1 &
 busy=$!
