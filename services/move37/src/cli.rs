@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{bench, campaign, check, config, doctor, explain, replay, run, tail, topics, train};
+use crate::command::{bench, campaign, check, config, dead_letters, doctor, explain, replay, run, tail, topics, train};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -30,6 +30,7 @@ enum Command {
     Campaign(campaign::Arguments),
     Config(config::Arguments),
     Topics(topics::Arguments),
+    DeadLetters(dead_letters::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
 }
@@ -63,6 +64,7 @@ impl Command {
             Command::Campaign(arguments) => arguments.json(),
             Command::Config(arguments) => arguments.json(),
             Command::Topics(arguments) => arguments.json(),
+            Command::DeadLetters(arguments) => arguments.json,
             Command::Doctor(arguments) => arguments.json,
             Command::Bench(arguments) => arguments.json,
         }
@@ -79,6 +81,7 @@ impl Command {
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Config(arguments) => config::run(arguments),
             Command::Topics(arguments) => block_on(topics::run(arguments)),
+            Command::DeadLetters(arguments) => block_on(dead_letters::run(arguments)),
             Command::Doctor(arguments) => block_on(doctor::run(arguments)),
             Command::Bench(arguments) => block_on(bench::run(arguments)),
         }

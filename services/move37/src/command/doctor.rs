@@ -1,4 +1,6 @@
-//! `doctor`: whether everything that Move37 needs is in order here.
+//! `doctor`: whether everything that Move37 needs is in order here, or on a cluster.
+
+mod cluster;
 
 use std::path::Path;
 use std::process::Command;
@@ -12,15 +14,16 @@ use crate::engine::processors;
 use crate::failure::{Answer, Failure};
 use crate::journal::{campaigns, read_all};
 use crate::output;
+use crate::place::Place;
 use crate::state::StateDir;
-use crate::view::{Book, count};
+use crate::view::{Book, CampaignView, count};
 
-/// Check the installation and the state directory; every line that is not ok names the next step
+/// Check the installation and the state directory, or a cluster; every line that is not ok names the next step
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  move37 doctor\n  move37 doctor --json")]
+#[command(after_help = "Example:\n  move37 doctor\n  move37 doctor --json --kafka localhost:9092")]
 pub struct Arguments {
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -58,9 +61,13 @@ impl Line {
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let mut lines = vec![version(), machine(), memory(), directory(arguments.state.root())];
-    lines.extend(log(&arguments.state).await);
-    lines.push(text(&arguments.state.data()));
+    let state = arguments.place.state();
+    let mut lines = vec![version(), machine(), memory(), directory(state.root())];
+    match arguments.place.cluster()? {
+        Some(settings) => lines.extend(cluster::lines(settings).await),
+        None => lines.extend(log(state).await),
+    }
+    lines.push(text(&state.data()));
     lines.push(python());
     let sound = lines.iter().all(|line| line.verdict != Verdict::Fail);
     if arguments.json {
@@ -134,12 +141,13 @@ async fn log(state: &StateDir) -> Vec<Line> {
     };
     match read.await {
         Err(error) => vec![Line::new("log", Verdict::Fail, error.to_string())],
-        Ok(book) => {
-            let text =
-                format!("{} facts of {} campaign(s)", count(book.entries().len() as u64), campaigns(&book).len());
-            vec![Line::new("log", Verdict::Ok, text), flaws(&book)]
-        }
+        Ok(book) => vec![line_of_log(&book, &campaigns(&book)), flaws(&book)],
     }
+}
+
+fn line_of_log(book: &Book, views: &[CampaignView]) -> Line {
+    let text = format!("{} facts of {} campaign(s)", count(book.entries().len() as u64), views.len());
+    Line::new("log", Verdict::Ok, text)
 }
 
 fn flaws(book: &Book) -> Line {

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod campaign;
 pub mod check;
 pub mod config;
+pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
 pub mod replay;

@@ -19,7 +19,7 @@ pub struct Wish {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     experiments: Option<u32>,
     /// Parallel loops; with one, the campaign is deterministic from its seed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     lanes: Option<u32>,
     /// Seed of every draw
     #[arg(long, value_name = "N")]

@@ -4,7 +4,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use move37_consumer::FactRecord;
 
 use super::{Pace, Reporter};
-use crate::view::{CampaignView, lane_line, story_line};
+use crate::view::{CampaignView, LANES, lane_line, story_line};
 
 /// Positions of a bar.
 const LENGTH: u64 = 1000;
@@ -24,7 +24,7 @@ impl Bars {
             ProgressStyle::with_template(template).expect("the template is well formed").progress_chars("━╸ ")
         };
         let add = |template| screen.add(ProgressBar::new(LENGTH).with_style(style(template)));
-        let lanes = view.lanes().iter().map(|_| add("  {bar:20.cyan} {msg}")).collect();
+        let lanes = view.lanes().iter().take(LANES).map(|_| add("  {bar:20.cyan} {msg}")).collect();
         let whole = add("  {bar:20.green} {elapsed_precise} · {msg}");
         let mut bars = Bars { lanes, whole, screen, pace: Pace::new(view) };
         bars.tick(view);

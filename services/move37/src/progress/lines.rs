@@ -6,8 +6,7 @@ use move37_consumer::FactRecord;
 
 use super::{Pace, Reporter};
 use crate::output;
-use crate::view::lane_line;
-use crate::view::{CampaignView, story_line};
+use crate::view::{CampaignView, lane_lines, story_line};
 
 /// Time between two lines that only say where things stand.
 const EVERY: Duration = Duration::from_secs(15);
@@ -40,9 +39,7 @@ impl Reporter for Lines {
             return;
         }
         self.spoke = Instant::now();
-        for (lane, open) in view.lanes() {
-            output::line(format!("          {}", lane_line(lane, open)));
-        }
+        lane_lines(view).iter().for_each(|line| output::line(format!("          {line}")));
         output::line(format!("          {}", self.pace.line(view)));
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::view::{CampaignView, duration, number};
+use crate::view::{CampaignView, Phase, duration, number};
 
 /// Measures from when this process took the campaign up.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +33,11 @@ impl Pace {
         if let Some(left) = &view.left {
             parts.push(format!("{} experiments and {} failures left", left.experiments, left.failures));
         }
-        parts.push(match self.left(view) {
-            Some(left) => format!("about {} to go", duration(left)),
-            None => "time to go not known yet".to_owned(),
+        parts.push(match (view.phase(), self.left(view)) {
+            (Phase::Paused, _) => format!("paused: `move37 campaign resume {}` lets it go on", view.id),
+            (Phase::Stopping(_), _) => "stopping".to_owned(),
+            (_, Some(left)) => format!("about {} to go", duration(left)),
+            (_, None) => "time to go not known yet".to_owned(),
         });
         parts.join(" · ")
     }

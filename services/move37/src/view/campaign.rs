@@ -13,6 +13,9 @@ use move37_events::{Fact, Role};
 
 use super::experiment::{Experiment, Stage};
 
+/// The services that take note of a campaign's start, each in its own chain.
+pub const SERVICES: [Role; 5] = [Role::Memory, Role::Researcher, Role::Engineer, Role::Trainer, Role::Analyst];
+
 /// Where a campaign stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -217,11 +220,11 @@ impl CampaignView {
     /// What each lane is busy with.
     pub fn lanes(&self) -> Vec<(u32, Option<(u32, &Experiment)>)> {
         let lanes = self.config.as_ref().map_or(0, |config| config.lanes);
-        let open = |lane| {
-            let mut busy = self.experiments.iter().filter(|(_, x)| x.lane() == Some(lane) && x.stage() != Stage::Ended);
-            busy.next().map(|(&ordinal, experiment)| (ordinal, experiment))
-        };
-        (1..=lanes).map(|lane| (lane, open(lane))).collect()
+        let open = self.experiments.iter().rev().filter(|(_, experiment)| experiment.stage() != Stage::Ended);
+        let mut busy: BTreeMap<u32, (u32, &Experiment)> = open
+            .filter_map(|(&ordinal, experiment)| experiment.lane().map(|lane| (lane, (ordinal, experiment))))
+            .collect();
+        (1..=lanes).map(|lane| (lane, busy.remove(&lane))).collect()
     }
 
     /// Experiments done, trainings in progress counted by their share, and experiments planned: seed programs and

@@ -12,14 +12,16 @@ mod figures;
 mod headline;
 mod report;
 mod story;
+mod workers;
 
 pub use book::Book;
-pub use campaign::{CampaignView, Phase};
+pub use campaign::{CampaignView, Phase, SERVICES};
 pub use experiment::Experiment;
 pub use figures::{count, duration, flops, number, one_line};
 pub use headline::headline;
-pub use report::{lane_line, report};
+pub use report::{LANES, lane_line, lane_lines, report};
 pub use story::story_line;
+pub use workers::Workers;
 
 #[cfg(test)]
 mod tests;

@@ -12,11 +12,14 @@ use super::headline::results;
 /// Rows of the leaderboard.
 const ROWS: usize = 10;
 
+/// Lanes that have a line of their own.
+pub const LANES: usize = 16;
+
 /// Head, lanes, leaderboard, failures and ledger, line by line.
 pub fn report(view: &CampaignView) -> Vec<String> {
     let mut lines = vec![head(view)];
     if !view.phase().is_over() {
-        lines.extend(view.lanes().into_iter().map(|(lane, open)| format!("  {}", lane_line(lane, open))));
+        lines.extend(lane_lines(view).into_iter().map(|line| format!("  {line}")));
     }
     lines.extend(leaderboard(view));
     let failures = view.failures();
@@ -43,6 +46,17 @@ fn head(view: &CampaignView) -> String {
         config.map_or(0, |config| config.lanes),
         view.facts
     )
+}
+
+/// What the lanes are busy with, as far as there is room.
+pub fn lane_lines(view: &CampaignView) -> Vec<String> {
+    let lanes = view.lanes();
+    let mut lines: Vec<String> = lanes.iter().take(LANES).map(|&(lane, open)| lane_line(lane, open)).collect();
+    if lanes.len() > LANES {
+        let busy = lanes.iter().filter(|(_, open)| open.is_some()).count();
+        lines.push(format!("and {} more lanes; {busy} of {} are busy", lanes.len() - LANES, lanes.len()));
+    }
+    lines
 }
 
 /// What a lane is busy with, in one line.

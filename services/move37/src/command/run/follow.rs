@@ -1,6 +1,6 @@
 //! Following a campaign to its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Opened;
 use super::silence::Silence;
@@ -29,7 +29,12 @@ pub async fn follow(opened: &mut Opened, mut help: Help<'_>) -> Result<Ending, F
     let Opened { live, view, reporter } = opened;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut told = live.book().flaws.len();
     loop {
+        for flaw in live.book().flaws.iter().skip(told) {
+            reporter.note(&format!("a record that is no fact: {flaw}"));
+        }
+        told = live.book().flaws.len();
         if view.phase().is_over() {
             return Ok(Ending::Closed);
         }
@@ -52,7 +57,7 @@ pub async fn follow(opened: &mut Opened, mut help: Help<'_>) -> Result<Ending, F
             _ = tick.tick() => {
                 reporter.tick(view);
                 if let Help::There(silence) = &mut help
-                    && let Some(hint) = silence.hint(view, tokio::time::Instant::now().into_std())
+                    && let Some(hint) = silence.hint(view, Instant::now())
                 {
                     reporter.note(&hint);
                 }

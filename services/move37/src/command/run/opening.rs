@@ -9,7 +9,7 @@ use move37_events::facts::{Campaign, CampaignFact, CampaignStarted, CommandId};
 use move37_runtime::{SystemClock, command};
 
 use super::examine::own_programs;
-use crate::config::{Wish, resolve};
+use crate::config::{Config, Wish, resolve};
 use crate::failure::Failure;
 use crate::journal::{campaigns, pick, read_all};
 use crate::view::{Book, CampaignView};
@@ -77,8 +77,20 @@ impl Opening {
     /// # Errors
     /// The wish makes no campaign.
     pub fn new_campaign(book: &Book, wish: &Wish, data: &Path, tell: &mut dyn FnMut(&str)) -> Result<Opening, Failure> {
-        let config = wish.config()?;
-        let campaign = resolve(&config, data, tell)?;
+        Self::of_config(book, &wish.config()?, data, tell)
+    }
+
+    /// Begin a campaign of this configuration.
+    ///
+    /// # Errors
+    /// It makes no campaign.
+    pub fn of_config(
+        book: &Book,
+        config: &Config,
+        data: &Path,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Opening, Failure> {
+        let campaign = resolve(config, data, tell)?;
         own_programs(&campaign)?;
         let known = book.campaigns();
         let mut names = (known.len() + 1..).map(|n| format!("{}-{n}", config.name).parse::<CampaignId>());

@@ -2,12 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use move37_events::Role;
-
-use crate::view::{CampaignView, Phase};
-
-/// The services that take note of a campaign's start.
-const SERVICES: [Role; 5] = [Role::Memory, Role::Researcher, Role::Engineer, Role::Trainer, Role::Analyst];
+use crate::view::{CampaignView, Phase, SERVICES};
 
 /// Services that run take note of a start within a second or two.
 const UNANSWERED: Duration = Duration::from_secs(15);
@@ -75,6 +70,8 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use move37_events::Role;
 
     use super::*;
 
