@@ -43,6 +43,9 @@ pub(crate) fn is_absence(code: Code) -> bool {
             | Code::CoordinatorLoadInProgress
             | Code::CoordinatorNotAvailable
             | Code::NotCoordinator
+            // After a leader was killed its successor, or itself, counts anew; the client learns of it by itself.
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
     )
 }
 
