@@ -21,9 +21,9 @@ pub struct Daemon {
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memory"));
     // What the tests themselves are run with is not part of them.
-    std::env::vars()
-        .filter(|(name, _)| name.starts_with("MOVE37_"))
-        .for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MOVE37_")) {
+        command.env_remove(name);
+    }
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
     command
 }
