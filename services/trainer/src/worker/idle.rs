@@ -88,8 +88,6 @@ fn result(job: &Job) -> RunResult {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use move37_testkit::sample;
 
     use super::*;
