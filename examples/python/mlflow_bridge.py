@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from observations import Curve, Ended, Insight, Observation, Result, Score, Unseen, Writer, bridge
+from observations import Curve, Ended, Insight, Observation, Result, Score, Writer, main
 
 BATCH = 1000
 """Most metrics that MLflow takes at once."""
@@ -27,7 +27,8 @@ class Mlflow(Writer):
     """Runs in an MLflow store."""
 
     def __init__(self, uri: str) -> None:
-        self._client, self._unseen = MlflowClient(uri), Unseen()
+        super().__init__()
+        self._client = MlflowClient(uri)
         self._experiments: dict[str, str] = {}
         self._runs: dict[tuple[str, str], str] = {}
 
@@ -35,7 +36,7 @@ class Mlflow(Writer):
         match seen:
             case Curve() | Result():
                 run = self._training(seen)
-                points = self._unseen.of(seen)
+                points = self.unseen.of(seen)
                 self._metrics(run, seen.time, [("loss", loss, step) for step, loss in points])
                 if isinstance(seen, Result):
                     last = max((step for step, _ in seen.points), default=0)
@@ -101,4 +102,4 @@ def options(parser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(bridge(__doc__.splitlines()[0], "mlflow", begin, options))
+    sys.exit(main(__doc__.splitlines()[0], "mlflow", begin, options))

@@ -126,6 +126,7 @@ class Stream:
     start: `BEGINNING`, `NOW`, or a point that was stored (`load_point`).
     topics: full names without the prefix; all journals by default.
     on_flaw, on_live: called with each flaw, and once when everything that was in the log at the opening is delivered.
+    on_passed: called with each fact before the start, which is read but not delivered.
     schemas: folder of the JSON Schemas; None checks no body.
     settings: further settings of librdkafka.
     """
@@ -139,6 +140,7 @@ class Stream:
         strict: bool = False,
         on_flaw: Callable[[Flaw], None] | None = None,
         on_live: Callable[[], None] | None = None,
+        on_passed: Callable[[Fact], None] | None = None,
         schemas: Path | None = SCHEMAS,
         prefix: str | None = None,
         settings: Mapping[str, object] | None = None,
@@ -152,7 +154,7 @@ class Stream:
         self.invalid = 0
         """Facts that hold their place, but whose body does not keep to its schema."""
 
-        self._strict, self._on_flaw, self._on_live = strict, on_flaw, on_live
+        self._strict, self._on_flaw, self._on_live, self._on_passed = strict, on_flaw, on_live, on_passed
         self._schemas = schemas and Schemas(schemas)
         self._judge = Judge()
         self._prefix = os.environ.get("MOVE37_KAFKA__PREFIX", "") if prefix is None else prefix
@@ -244,6 +246,8 @@ class Stream:
                 self._flaw(Flaw(verdict, record, fact and fact.id, why))
             return None
         if self._passed(fact) or message.offset() < self._ends.get((message.topic(), message.partition()), 0):
+            if self._on_passed:
+                self._on_passed(fact)
             return None
         if self._schemas and (fault := self._schemas.fault(fact)):
             self.invalid += 1

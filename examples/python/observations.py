@@ -6,11 +6,12 @@ stored point. Times are the facts' own: a bridge that runs twice writes the same
 
 from __future__ import annotations
 
-import os
+import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,39 +144,20 @@ class Unseen:
         return new
 
 
-def bridge(description: str, default_folder: str, begin: Callable[[Path, object], Writer], more: Callable | None = None) -> int:
-    """A bridge's main: reads facts, hands observations to a writer, and remembers how far it has come in a file of the
-    writer's folder. Stopped and started again it goes on there; what came between the last flush and a crash is
-    written once more."""
-    parser = arguments(description)
-    parser.add_argument("--folder", default=default_folder, help="where to write [default: %(default)s]")
-    if more:
-        more(parser)
-    given = parser.parse_args()
-    folder = Path(given.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    remembered = folder / "move37-point.json"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with Stream(given.bootstrap, start=load_point(remembered)) as stream:
-            writer = begin(folder, given)
-            try:
-                counts = _pump(stream, writer, remembered, given.campaign, given.until_live)
-            finally:
-                writer.close()
-            print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing new")
-    except StreamError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 3
-    return 0
-
-
 class Writer:
     """What a bridge implements."""
+
+    def __init__(self) -> None:
+        self.unseen = Unseen()
 
     def write(self, seen: Observation) -> None:
         """Take an observation in."""
         raise NotImplementedError
+
+    def written(self, seen: Observation) -> None:
+        """Know an observation that an earlier process has written."""
+        if isinstance(seen, Curve | Result):
+            self.unseen.of(seen)
 
     def flush(self) -> None:
         """Make sure that what was taken in survives a crash."""
@@ -184,30 +166,81 @@ class Writer:
         """The end."""
 
 
-def _pump(stream: Stream, writer: Writer, remembered: os.PathLike, campaign: str | None, until_live: bool) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    saved = time.monotonic()
+class Bridge:
+    """Reads facts, hands observations to a writer, and remembers in a file how far it has come. Stopped and started
+    again it goes on there; what came between the last flush and a crash is written once more."""
 
-    def save() -> None:
-        writer.flush()
-        save_point(remembered, stream.point)
+    def __init__(self, writer: Writer, remembered: Path, bootstrap: str | None, campaign: str | None) -> None:
+        self._writer, self._remembered, self._campaign = writer, remembered, campaign
+        self._is_resumed = remembered.exists()
+        self._stream = Stream(bootstrap, start=load_point(remembered), on_passed=self._passed)
+        self._stopped = False
+        self.counts: Counter[str] = Counter()
 
+    def stop(self) -> None:
+        """Stop after the observation that is being written: the point has passed it already."""
+        self._stopped = True
+
+    def run(self, until_live: bool) -> None:
+        """Work until stopped, or until the live edge."""
+        # Topics have no common order: what is new may come before what shows that it is written already.
+        held: list[Observation] = []
+        saved = time.monotonic()
+        with self._stream:
+            while not self._stopped and not (until_live and self._stream.live):
+                fact = self._stream.poll(0.5)
+                if fact and (seen := self._observed(fact)):
+                    held.append(seen)
+                if self._stream.live or not self._is_resumed:
+                    self._write(held)
+                if not held and time.monotonic() - saved > SECONDS_BETWEEN_POINTS:
+                    self._save()
+                    saved = time.monotonic()
+            if not held:
+                self._save()
+
+    def _observed(self, fact: Fact) -> Observation | None:
+        return observe(fact) if self._campaign in (None, fact.campaign) else None
+
+    def _passed(self, fact: Fact) -> None:
+        if seen := self._observed(fact):
+            self._writer.written(seen)
+
+    def _write(self, held: list[Observation]) -> None:
+        for seen in held:
+            self._writer.write(seen)
+            self.counts[type(seen).__name__.lower() + "(s)"] += 1
+        held.clear()
+
+    def _save(self) -> None:
+        self._writer.flush()
+        save_point(self._remembered, self._stream.point)
+
+
+def main(
+    description: str,
+    default_folder: str,
+    begin: Callable[[Path, argparse.Namespace], Writer],
+    options: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
+) -> int:
+    """What the bridges' scripts do."""
+    parser = arguments(description)
+    parser.add_argument("--folder", default=default_folder, help="where to write [default: %(default)s]")
+    options(parser)
+    given = parser.parse_args()
+    folder = Path(given.folder)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        for seen in _observations(stream, campaign, until_live):
-            if seen is not None:
-                writer.write(seen)
-                kind = type(seen).__name__.lower() + "(s)"
-                counts[kind] = counts.get(kind, 0) + 1
-            if time.monotonic() - saved > SECONDS_BETWEEN_POINTS:
-                save()
-                saved = time.monotonic()
-    except KeyboardInterrupt:
-        pass
-    save()
-    return counts
-
-
-def _observations(stream: Stream, campaign: str | None, until_live: bool) -> Iterator[Observation | None]:
-    while not (until_live and stream.live):
-        fact = stream.poll(1.0)
-        yield observe(fact) if fact and campaign in (None, fact.campaign) else None
+        writer = begin(folder, given)
+        try:
+            bridge = Bridge(writer, folder / "move37-point.json", given.bootstrap, given.campaign)
+            for stop in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(stop, lambda *_: bridge.stop())
+            bridge.run(given.until_live)
+        finally:
+            writer.close()
+        print(", ".join(f"{count} {kind}" for kind, count in sorted(bridge.counts.items())) or "nothing new")
+    except StreamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    return 0

@@ -14,14 +14,15 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from observations import Curve, Ended, Insight, Observation, Result, Score, Unseen, Writer, bridge
+from observations import Curve, Ended, Insight, Observation, Result, Score, Writer, main
 
 
 class TensorBoard(Writer):
     """Event files under a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._unseen = folder, Unseen()
+        super().__init__()
+        self._folder = folder
         self._open: dict[str, SummaryWriter] = {}
         self._opened = 0
 
@@ -29,7 +30,7 @@ class TensorBoard(Writer):
         match seen:
             case Curve() | Result():
                 writer = self._of(seen)
-                for step, loss in self._unseen.of(seen):
+                for step, loss in self.unseen.of(seen):
                     writer.add_scalar("training/loss", loss, step, walltime=seen.time)
                 if isinstance(seen, Result):
                     last = max((step for step, _ in seen.points), default=0)
@@ -74,4 +75,4 @@ class TensorBoard(Writer):
 
 
 if __name__ == "__main__":
-    sys.exit(bridge(__doc__.splitlines()[0], "tensorboard", lambda folder, _: TensorBoard(folder)))
+    sys.exit(main(__doc__.splitlines()[0], "tensorboard", lambda folder, _: TensorBoard(folder)))

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import wandb
 
-from observations import Curve, Ended, Insight, Observation, Result, Score, Unseen, Writer, bridge
+from observations import Curve, Ended, Insight, Observation, Result, Score, Writer, main
 
 
 class Wandb(Writer):
     """Runs of a project."""
 
     def __init__(self, folder: Path, project: str, mode: str) -> None:
+        super().__init__()
         self._settings = {"dir": str(folder), "project": project, "mode": mode, "resume": "allow", "reinit": "create_new"}
-        self._unseen = Unseen()
         self._open: dict[str, wandb.Run] = {}
         self._over: set[str] = set()
 
@@ -41,15 +41,20 @@ class Wandb(Writer):
             case Insight():
                 self._campaign(seen).summary[f"insight/{seen.experiment}"] = seen.text
 
+    def written(self, seen: Observation) -> None:
+        super().written(seen)
+        if isinstance(seen, Result | Ended):
+            self._over.add(_attempt(seen))
+
     def _training(self, seen: Curve | Result | Ended) -> None:
-        id = _id(seen.campaign, seen.run, str(seen.attempt))
+        id = _attempt(seen)
         # A result holds the whole curve: points that arrive after it are known.
         if id in self._over:
             return
         name = seen.run if seen.attempt == 1 else f"{seen.run} attempt {seen.attempt}"
         run = self._run(id, name, f"{seen.campaign} experiment {seen.experiment}", "training", "step", "loss")
         if not isinstance(seen, Ended):
-            for step, loss in self._unseen.of(seen):
+            for step, loss in self.unseen.of(seen):
                 run.log({"step": step, "loss": loss})
         if isinstance(seen, Result):
             run.config.update(seen.about, allow_val_change=True)
@@ -79,6 +84,10 @@ class Wandb(Writer):
         wandb.teardown()
 
 
+def _attempt(seen: Curve | Result | Ended) -> str:
+    return _id(seen.campaign, seen.run, str(seen.attempt))
+
+
 def _id(*parts: str) -> str:
     """W&B's ids may not hold every character of ours."""
     return re.sub("[^a-zA-Z0-9_-]", "_", ".".join(parts).replace(".", "--"))
@@ -97,4 +106,4 @@ def options(parser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(bridge(__doc__.splitlines()[0], "wandb-move37", begin, options))
+    sys.exit(main(__doc__.splitlines()[0], "wandb-move37", begin, options))

@@ -1,6 +1,8 @@
 """A real broker for the tests that need one, and ways to put records on it."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -47,8 +49,15 @@ class Cluster:
 
     def close(self) -> None:
         """End the broker."""
+        broker = int(Path(self._folder.name, "pid").read_text())
         self._script.stdin.close()
         self._script.wait()
+        # The script need not wait for the broker, which still writes to its folder.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(broker, signal.SIGKILL)
+            while True:
+                os.kill(broker, 0)
+                time.sleep(0.05)
         self._folder.cleanup()
 
     def topics(self, topics=JOURNALS) -> str:

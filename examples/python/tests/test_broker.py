@@ -17,8 +17,9 @@ import best_fitness
 import cluster
 import copy_log
 import golden
-from move37_facts import Verdict, partition_of, parse
+from move37_facts import Verdict, parse
 from move37_stream import NOW, Flawed, Stream, StreamError, load_point, save_point
+from observations import Bridge, Curve, Result, Writer
 
 CLUSTER: cluster.Cluster
 TOPICS = ["move37.campaigns", "move37.memory"]
@@ -117,6 +118,26 @@ class Streams(unittest.TestCase):
 
 
 class Examples(unittest.TestCase):
+    def test_a_bridge_goes_on_where_it_was_and_writes_no_point_twice(self):
+        run = "6-explore-mqar-0"
+        points = [{"step": step, "loss": 3.5} for step in (1, 2, 3)]
+        result = json.loads((golden.GOLDEN / "run.completed.v1.json").read_text())["result"] | {"curve": points}
+        records = golden.facts(
+            ("move37.trainer", "campaign-1", "run.completed", {"run": run, "attempt": 1, "result": result}),
+            ("move37.runs", "w.1", "metrics.recorded", {"run": run, "attempt": 1, "points": points}),
+            ("move37.runs", "w.1", "metrics.recorded", {"run": run, "attempt": 2, "points": points[:1]}),
+        )
+        prefix, written = CLUSTER.topics(), []
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict("os.environ", MOVE37_KAFKA__PREFIX=prefix):
+            for part in (records[:1], records[1:], []):
+                CLUSTER.append(prefix, *part)
+                writer = Noted()
+                Bridge(writer, Path(folder, "point.json"), CLUSTER.bootstrap, "campaign-1").run(until_live=True)
+                written.append(writer.seen)
+        self.assertEqual(written[0], [(Result, [(1, 3.5), (2, 3.5), (3, 3.5)])])
+        self.assertEqual(written[1], [(Curve, []), (Curve, [(1, 3.5)])])
+        self.assertEqual(written[2], [])
+
     def test_a_laptops_log_is_copied_and_its_best_fitness_found(self):
         prefix = CLUSTER.topics()
         with tempfile.TemporaryDirectory() as folder:
@@ -136,48 +157,39 @@ class Examples(unittest.TestCase):
 
 
 def _recorded(path: Path) -> int:
-    """A log of golden bodies in chains, as a state directory has it; how many facts of the campaign it holds."""
+    """A log as a state directory has it; how many facts of the campaign it holds."""
     log = sqlite3.connect(path)
     log.execute(
         "CREATE TABLE records (id INTEGER PRIMARY KEY, topic TEXT, partition INTEGER, offset INTEGER, key TEXT, "
         "headers TEXT, body BLOB)"
     )
-    heads: dict[tuple[str, str], tuple[int, str]] = {}
-    written = [
-        ("move37.campaigns", "campaign-1", "operator", "campaign.started"),
-        ("move37.runs", "w.1", "worker", "worker.joined"),
-        ("move37.analyst", "campaign-1", "analyst", "campaign.followed"),
-        ("move37.analyst", "campaign-1", "analyst", "fitness.scored"),
-        ("move37.runs", "w.1", "worker", "metrics.recorded"),
-        ("move37.memory", "campaign-1", "memory", "campaign.closed"),
-    ]
-    for offset, (topic, key, source, name) in enumerate(written):
-        place, previous = heads.get((key, source), (0, "0" * 64))
-        headers = {
-            "content-type": "application/json",
-            "ce_specversion": "1.0",
-            "ce_id": f"{key}/{source}/{place + 1}",
-            "ce_source": source,
-            "ce_type": f"move37.{name}.v1",
-            "ce_time": f"2026-01-01T00:00:0{offset}Z",
-            "ce_sequence": str(place + 1),
-            "ce_previoushash": previous,
-        }
-        if name != "worker.joined":
-            headers |= {"ce_correlationid": "campaign-1"}
-        body = (golden.GOLDEN / f"{name}.v1.json").read_bytes()
-        if name == "fitness.scored":
-            headers["ce_subject"] = "3"
-            body = json.dumps(json.loads(body) | {"fitness": 0.75}).encode()
-        pairs = list(headers.items())
-        partition = partition_of(key, 12)
-        row = replace(golden.first(), key=key.encode(), headers=[(n, v.encode()) for n, v in pairs], value=body)
-        heads[key, source] = (place + 1, parse(row).hash)
-        values = (topic, partition, offset, key, json.dumps(pairs), body)
-        log.execute("INSERT INTO records (topic, partition, offset, key, headers, body) VALUES (?, ?, ?, ?, ?, ?)", values)
+    records = golden.facts(
+        ("move37.campaigns", "campaign-1", "campaign.started", {}),
+        ("move37.runs", "w.1", "worker.joined", {}),
+        ("move37.analyst", "campaign-1", "campaign.followed", {}),
+        ("move37.analyst", "campaign-1", "fitness.scored", {"experiment": 3, "fitness": 0.75}),
+        ("move37.runs", "w.1", "metrics.recorded", {}),
+        ("move37.memory", "campaign-1", "campaign.closed", {}),
+    )
+    for at in records:
+        headers = json.dumps([(name, value.decode()) for name, value in at.headers])
+        row = (at.topic, at.partition, at.offset, at.key.decode(), headers, at.value)
+        log.execute("INSERT INTO records (topic, partition, offset, key, headers, body) VALUES (?, ?, ?, ?, ?, ?)", row)
     log.commit()
     log.close()
-    return len(written) - 1
+    return len(records) - 1
+
+
+class Noted(Writer):
+    """Keeps what is written, with the points that are new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = []
+
+    def write(self, seen):
+        points = self.unseen.of(seen) if isinstance(seen, Curve | Result) else []
+        self.seen.append((type(seen), points))
 
 
 def _told(module, command: list[str]) -> dict:
