@@ -10,12 +10,13 @@ journal.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sqlite3
 import sys
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from move37_facts import JOURNALS
 from move37_stream import arguments, client_settings
@@ -26,11 +27,27 @@ def main() -> int:
     parser.add_argument("log", help="the file log.db of a state directory")
     given = parser.parse_args()
 
+    try:
+        copied, failed = copy(given)
+    except (KafkaException, SystemError) as error:
+        # The client library raises what makes a producer unusable in whatever call comes next, wrapped.
+        cause = error.__cause__ or error
+        print(f"error: nothing more can be appended ({cause.args[0]}): check the user's rights", file=sys.stderr)
+        return 3
+    for line in failed[:10]:
+        print(f"error: {line}", file=sys.stderr)
+    print(json.dumps({"copied": copied - len(failed), "failed": len(failed)}))
+    return 3 if failed else 0
+
+
+def copy(given: argparse.Namespace) -> tuple[int, list[str]]:
+    """How many records were appended, and what became of those that were not."""
     prefix = os.environ.get("MOVE37_KAFKA__PREFIX", "")
     settings = client_settings() | ({"bootstrap.servers": given.bootstrap} if given.bootstrap else {})
     # Idempotence keeps each partition's records in order, whatever is sent again.
-    producer = Producer(settings | {"acks": "all", "enable.idempotence": True, "compression.codec": "lz4"})
-    failed = []
+    how = {"acks": "all", "enable.idempotence": True, "compression.codec": "lz4", "log_level": 0}
+    producer = Producer(settings | how)
+    failed: list[str] = []
 
     def delivered(error, message) -> None:
         if error:
@@ -41,11 +58,10 @@ def main() -> int:
     for topic, partition, key, headers, body in log.execute(
         "SELECT topic, partition, key, headers, body FROM records ORDER BY id"
     ):
-        attributes = dict(json.loads(headers))
         # A chain is copied whole or not at all, so workers' facts about other campaigns come along.
         if topic not in JOURNALS or (given.campaign and topic != "move37.runs" and key != given.campaign):
             continue
-        pairs = [(name, value.encode()) for name, value in attributes.items()]
+        pairs = [(name, value.encode()) for name, value in json.loads(headers)]
         while True:
             try:
                 producer.produce(prefix + topic, body, key.encode(), partition, on_delivery=delivered, headers=pairs)
@@ -55,10 +71,8 @@ def main() -> int:
         producer.poll(0)
         copied += 1
     left = producer.flush(120)
-    for line in failed[:10]:
-        print(f"error: {line}", file=sys.stderr)
-    print(json.dumps({"copied": copied - left - len(failed), "failed": left + len(failed)}))
-    return 3 if left or failed else 0
+    failed += [f"{left} records were not acknowledged within two minutes"] * left
+    return copied, failed
 
 
 if __name__ == "__main__":

@@ -232,10 +232,13 @@ class Stream:
             if error.code() == KafkaError._PARTITION_EOF:
                 self._reached(message.topic(), message.partition())
                 return None
+            if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # No group is used, so no right to one is needed.
+                return None
             if error.code() in _ABSENCE:
                 logger.info("reading waits for a broker: %s", error)
                 return None
-            raise StreamError(f"{message.topic()} cannot be read: {error.str()}")
+            raise StreamError(f"{message.topic() or 'the streams'} cannot be read: {error.str()}")
         topic = message.topic()[len(self._prefix) :]
         at = (topic, message.partition(), message.offset())
         record = Record(*at, message.key(), message.headers() or [], message.value())

@@ -55,7 +55,7 @@ class Cluster:
         # The script need not wait for the broker, which still writes to its folder.
         with contextlib.suppress(ProcessLookupError):
             os.kill(broker, signal.SIGKILL)
-            while True:
+            for _ in range(200):
                 os.kill(broker, 0)
                 time.sleep(0.05)
         self._folder.cleanup()
