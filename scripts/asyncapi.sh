@@ -10,8 +10,7 @@ may_install=1
 # shellcheck source=scripts/setup.sh
 source "$root/scripts/setup.sh"
 
-command -v node >/dev/null && command -v npm >/dev/null ||
-    refuse "node or npm is missing, which run AsyncAPI's parser." "install Node.js 20 or newer (Debian packages nodejs, npm)."
+need_node
 
 # fetch FOLDER: the parser with exactly the locked versions; no package runs a script.
 fetch() {

@@ -21,9 +21,7 @@ source "$root/scripts/setup.sh"
 
 need_java
 need_maven
-python=${PYTHON:-python3}
-"$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    refuse "Python 3.11 or newer with venv is missing." "install it (Debian packages python3, python3-venv), or name it in PYTHON."
+need_python
 
 # fetch FOLDER FILE: a venv with the requirements of FILE.
 fetch() {

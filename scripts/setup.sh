@@ -67,6 +67,26 @@ need_maven() {
     install "Maven (Debian package maven)" as_root sh -c 'apt-get update -q && apt-get install -qy maven'
 }
 
+# For the examples and the consumers in Python. Sets `python`.
+need_python() {
+    python=${PYTHON:-python3}
+    local ask='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+    "$python" -c "$ask" 2>/dev/null && return
+    command -v apt-get >/dev/null && [ -z "${PYTHON:-}" ] ||
+        refuse "Python 3.11 or newer with venv is missing." "install it, or name it in PYTHON."
+    install "Python (Debian packages python3, python3-venv)" \
+        as_root sh -c 'apt-get update -q && apt-get install -qy python3 python3-venv'
+    "$python" -c "$ask" || refuse "Python 3.11 or newer is needed." "name one in PYTHON."
+}
+
+# For AsyncAPI's parser.
+need_node() {
+    command -v node >/dev/null && command -v npm >/dev/null && return
+    command -v apt-get >/dev/null || refuse "node or npm is missing, which run AsyncAPI's parser." "install Node.js 20 or newer."
+    install "Node.js (Debian packages nodejs, npm)" \
+        as_root sh -c 'apt-get update -q && apt-get install -qy --no-install-recommends nodejs npm'
+}
+
 rustup_from_the_net() {
     command -v curl >/dev/null || refuse "curl is missing, which fetches rustup." "install curl, or Rust $rust_version."
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |

@@ -22,6 +22,8 @@ need_openssl
 need_java
 need_maven
 need_rust
+need_python
+need_node
 need_cargo_deny
 mkdir -p "$target"
 output=$target/test-output.txt
@@ -53,6 +55,8 @@ step "tests" 40 bash -o pipefail -c tests
 step "licences, bans, sources" 5 "$cargo_deny" check licenses bans sources
 step "build of the command" 20 cargo build --locked --quiet -p move37
 step "generated files" 2 bash scripts/generate.sh --check
+step "AsyncAPI" 3 bash scripts/asyncapi.sh
+step "consumers in Python" 5 bash scripts/python.sh
 step "a campaign from end to end" 15 bash tests/acceptance/loop.sh --config tests/acceptance/tiny.toml
 step "bad input" 5 bash tests/acceptance/bad-input.sh
 step "kill -9, four times" 10 bash tests/acceptance/crash.sh 4
