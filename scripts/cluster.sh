@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The distributed system on one machine: a Kafka broker, the five services and workers, each a process of its own.
+# The distributed system on one machine (Linux): a Kafka broker, the five services and workers, each a process of its own.
 #
 #   bash scripts/cluster.sh up [OPTIONS]     start what is not running yet, and wait until it is ready
 #   bash scripts/cluster.sh status [OPTIONS] say how each process stands; exit code 1 when one is not ready
@@ -28,6 +28,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
+[[ $target = /* ]] || target=$PWD/$target
 services=(memory researcher engineer trainer analyst)
 may_install=1 build=1 wipe=0
 state=$root/.move37/cluster
@@ -240,6 +241,10 @@ up() {
 status() {
     local name pid told code=0
     recall
+    if [ -z "$(known)" ]; then
+        say "nothing was started in $state: start it with 'bash scripts/cluster.sh up'"
+        return 1
+    fi
     bootstrap=${set[kafka]:-127.0.0.1:$(cat "$state/broker.port" 2>/dev/null || echo "${set[port]}")}
     printf '%-14s %8s %6s  %s\n' process pid port state
     for name in $(known); do
@@ -295,7 +300,15 @@ down() {
         kill -9 "$broker" 2>/dev/null && say "the broker did not end in time and was killed" || true
     fi
     rm -f "$state/broker.pid"
-    if [ $wipe = 1 ]; then rm -rf "$state" && say "removed $state"; else say "stopped; logs and Kafka's data are in $state"; fi
+    if [ $wipe = 1 ]; then
+        # Only what was made here: the folder may hold other things.
+        rm -rf "$state/broker" "$state/data"
+        rm -f "$state/options" "$state/broker.port" "$state"/{broker,topics,memory-*,researcher-*,engineer-*,trainer-*,analyst-*,worker-*}.log
+        rmdir "$state" 2>/dev/null || true
+        say "stopped; what it had kept in $state is removed"
+    else
+        say "stopped; logs and Kafka's data are in $state"
+    fi
 }
 
 action=${1:-}
