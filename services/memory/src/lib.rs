@@ -24,3 +24,16 @@ impl Service for MemoryService {
         match effect {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use move37_events::inputs_of;
+    use move37_runtime::role_of;
+
+    use super::*;
+
+    #[test]
+    fn it_reads_what_the_table_says() {
+        assert_eq!(MemoryService::INPUTS, inputs_of(role_of::<MemoryService>()));
+    }
+}

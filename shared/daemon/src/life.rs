@@ -97,14 +97,14 @@ async fn open<S: Service>(settings: &Settings) -> Result<Arc<dyn EventLog>, LogE
     Ok(Arc::new(log))
 }
 
-/// Until asked to end; the failure that comes before that, if it concerns all of the service. One campaign that has
-/// stopped is known to the monitor, and the others go on.
+/// Until asked to end; the failure that comes before that, if it concerns all of the service. One campaign or partition
+/// that has stopped is known to the monitor, and the others go on.
 async fn look_after(running: &mut Running, is_one_key: bool, asked: &mut Asked) -> Option<Failure> {
     loop {
         tokio::select! {
             () = asked.wait() => return None,
             failure = running.failed() => {
-                if failure.key.is_none() || is_one_key || is_cured_by_time(&failure) {
+                if failure.is_of_all() || is_one_key || is_cured_by_time(&failure) {
                     return Some(failure);
                 }
             }

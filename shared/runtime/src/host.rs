@@ -13,7 +13,7 @@ use tracing::error;
 use crate::actor::on_thread;
 use crate::monitor::{Board, Monitor, Phase};
 use crate::parking::Parking;
-use crate::service::Service;
+use crate::service::{Service, role_of};
 use crate::shard::{Command, Shard};
 use crate::{Clock, Failure};
 
@@ -85,7 +85,7 @@ impl<S: Service> Host<S> {
         let (failures, heard) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
         let (ended, has_ended) = oneshot::channel::<()>();
-        let role = role::<S>();
+        let role = role_of::<S>();
         let board = Arc::new(Board::new(role));
         let env = Arc::new(Env {
             service: self.service,
@@ -122,10 +122,6 @@ impl<S> Env<S> {
         // Nobody hears it when the service is already being left.
         let _ = self.failures.send(failure);
     }
-}
-
-pub(crate) fn role<S: Service>() -> Role {
-    <S::Decider as Decider>::Event::ROLE
 }
 
 /// A running service. Dropping it stops it at once, as a crash would: use [`Running::drain`].
@@ -201,7 +197,7 @@ async fn run<S: Service>(env: Arc<Env<S>>, mut stopping: oneshot::Receiver<()>) 
         asked = &mut stopping => asked.is_ok(),
         outcome = living => {
             if let Err(error) = outcome {
-                env.report(Failure { role: role::<S>(), key: None, partition: None, error: error.into() });
+                env.report(Failure { role: role_of::<S>(), key: None, partition: None, error: error.into() });
             }
             // What is left is to be told to stop.
             stopping.await.is_ok()

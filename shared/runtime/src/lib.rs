@@ -28,4 +28,4 @@ pub use clock::{Clock, SystemClock};
 pub use failure::{Error, Failure};
 pub use host::{Boundary, Failpoint, Host, Running};
 pub use monitor::{Counts, Dropped, Latency, Monitor};
-pub use service::{Cancel, Canceller, Outbox, Service, Start};
+pub use service::{Cancel, Canceller, Outbox, Service, Start, role_of};

@@ -43,8 +43,14 @@ impl Parking {
             return Ok(false);
         }
         let record = letter.record(campaign, now).expect("a letter about a stored record names a topic and a role");
-        log.append(TOPIC, &record).await?;
+        let at = log.append(TOPIC, &record).await?;
         self.known.insert(letter.origin);
+        // Its own letter need not be read again, unless others lie before it.
+        if let Some(next) = self.next.get_mut(at.partition as usize)
+            && next.offset == at.offset
+        {
+            next.offset += 1;
+        }
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use move37_core::{Decider, EventId, Key, Owed, Recorded};
-use move37_events::{Fact, FactSet, Input, Topic};
+use move37_events::{Fact, FactSet, Input, Role, Topic};
 use tokio::sync::{mpsc, watch};
 
 /// A service: its rules, its inputs, and how its effects touch the world.
@@ -55,6 +55,11 @@ pub trait Service: Send + Sync + 'static {
         outbox: Outbox<Self::Outcome>,
         cancel: Cancel,
     ) -> impl Future<Output = ()> + Send + 'static;
+}
+
+/// The role of a service: that of its rules' events.
+pub fn role_of<S: Service>() -> Role {
+    <S::Decider as Decider>::Event::ROLE
 }
 
 /// From where foreign facts are delivered. All of them are read, so that their chains can be judged.

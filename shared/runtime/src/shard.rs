@@ -16,10 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tracing::debug;
 
 use crate::actor::{Handle, Message};
-use crate::host::{Env, role};
+use crate::host::Env;
 use crate::monitor::Reading;
 use crate::progress::Progress;
-use crate::service::Service;
+use crate::service::{Service, role_of};
 use crate::{Error, Failure};
 use notes::Commits;
 
@@ -92,7 +92,7 @@ impl<S: Service> Shard<S> {
                 Ok(Err(error)) => error.into(),
                 Err(panic) => Error::Panicked(panic.to_string()),
             };
-            env.report(Failure { role: role::<S>(), key: None, partition: None, error });
+            env.report(Failure { role: role_of::<S>(), key: None, partition: None, error });
         });
         commands
     }

@@ -9,10 +9,9 @@ use tracing::{debug, warn};
 
 use super::{Event, Shard, is_co_partitioned};
 use crate::actor::{Handle, Message, OwnFact};
-use crate::host::role;
 use crate::monitor::Dropped;
 use crate::progress::Hold;
-use crate::service::{Service, Start};
+use crate::service::{Service, Start, role_of};
 use crate::{Error, Failure};
 
 impl<S: Service> Shard<S> {
@@ -115,7 +114,7 @@ impl<S: Service> Shard<S> {
         self.park_judged(judged, reason, why).await?;
         let Recorded { envelope, .. } = &judged.record;
         self.env.board.warn(missed(
-            role::<S>().name(),
+            role_of::<S>().name(),
             &envelope.id,
             judged.position,
             envelope.subject.as_deref(),
@@ -147,7 +146,12 @@ impl<S: Service> Shard<S> {
         self.unread.retain(|unread| !self.stopped.contains(unread));
         let key = self.env.service.sole_key();
         let partition = key.is_none().then_some(partition);
-        self.env.report(Failure { role: role::<S>(), key, partition, error: Error::Newer { position, source: error } });
+        self.env.report(Failure {
+            role: role_of::<S>(),
+            key,
+            partition,
+            error: Error::Newer { position, source: error },
+        });
         Ok(())
     }
 
@@ -173,7 +177,7 @@ impl<S: Service> Shard<S> {
         reason: Reason,
         detail: &str,
     ) -> Result<(), LogError> {
-        let letter = DeadLetter::about(raw, reason, detail, role::<S>());
+        let letter = DeadLetter::about(raw, reason, detail, role_of::<S>());
         let origin = letter.origin.clone();
         self.env.board.dropped(reason.into());
         let now = self.env.clock.now();

@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 use tracing::debug;
 
 use super::{Command, Event, FactSet, Shard};
-use crate::host::{Env, role};
+use crate::host::Env;
 use crate::progress::Progress;
-use crate::service::Service;
+use crate::service::{Service, role_of};
 
 /// What was committed last, and the commit under way.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ async fn commit<S: Service>(env: Arc<Env<S>>, next: Vec<Position>) {
     if next.is_empty() {
         return;
     }
-    if let Err(error) = env.log.commit(role::<S>(), next).await {
+    if let Err(error) = env.log.commit(role_of::<S>(), next).await {
         debug!(%error, "failed to commit how far the inputs are dealt with");
     }
 }
