@@ -72,6 +72,8 @@ mod tests {
     use move37_engineer_domain::render::render;
     use move37_events::facts::{Complexity, Proof};
     use move37_events::genome::Genome;
+    use move37_events::inputs_of;
+    use move37_runtime::role_of;
 
     use super::*;
 
@@ -130,6 +132,11 @@ mod tests {
         let report = gate(source, config(&MODEL, 64), Duration::ZERO).await;
         assert_eq!(report.findings[0].kind, "limit");
         assert!(!report.admitted);
+    }
+
+    #[test]
+    fn it_reads_what_the_table_says() {
+        assert_eq!(EngineerService::INPUTS, inputs_of(role_of::<EngineerService>()));
     }
 
     #[tokio::test]

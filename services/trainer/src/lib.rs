@@ -8,3 +8,18 @@ mod service;
 pub mod worker;
 
 pub use service::{LEASE, TrainerService};
+
+#[cfg(test)]
+mod tests {
+    use move37_events::inputs_of;
+    use move37_runtime::{Service, role_of};
+
+    use super::TrainerService;
+    use super::worker::{Candle, WorkerService};
+
+    #[test]
+    fn both_read_what_the_table_says() {
+        assert_eq!(TrainerService::INPUTS, inputs_of(role_of::<TrainerService>()));
+        assert_eq!(WorkerService::<Candle>::INPUTS, inputs_of(role_of::<WorkerService<Candle>>()));
+    }
+}
