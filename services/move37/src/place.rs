@@ -105,7 +105,8 @@ impl Cluster {
         let mut table = self.kafka_config.as_deref().map(read).transpose()?.unwrap_or_default();
         for (name, text) in variables {
             let path = name.strip_prefix(VARIABLES).unwrap_or_default().to_ascii_lowercase();
-            put(&mut table, &path, value(text));
+            let value = value(&path, text);
+            put(&mut table, &path, value);
         }
         if let Some(kafka) = &self.kafka {
             table.insert("bootstrap".to_owned(), Value::String(kafka.clone()));
@@ -138,11 +139,11 @@ fn read(path: &Path) -> Result<Table, Failure> {
     }
 }
 
-/// A variable's text as the value that it looks like.
-fn value(text: String) -> Value {
-    match (text.parse::<bool>(), text.parse::<i64>()) {
-        (Ok(yes), _) => Value::Boolean(yes),
-        (_, Ok(number)) => Value::Integer(number),
+/// A variable's text as its key wants it; a password may look like a number, and is none.
+fn value(key: &str, text: String) -> Value {
+    match (key.ends_with("_seconds"), key.ends_with("tls"), text.parse(), text.parse()) {
+        (true, _, Ok(number), _) => Value::Integer(number),
+        (_, true, _, Ok(yes)) => Value::Boolean(yes),
         _ => Value::String(text),
     }
 }
@@ -197,9 +198,11 @@ mod tests {
     #[test]
     fn levels_of_a_key_are_parted_by_two_underscores() {
         let mut table = Table::new();
-        put(&mut table, "security__tls", value("true".to_owned()));
-        put(&mut table, "security__username", value("memory".to_owned()));
-        assert_eq!(table.to_string(), "[security]\ntls = true\nusername = \"memory\"\n");
+        for (key, text) in [("security__tls", "true"), ("security__password", "1234"), ("answer_seconds", "5")] {
+            put(&mut table, key, value(key, text.to_owned()));
+        }
+        let written = "answer_seconds = 5\n\n[security]\npassword = \"1234\"\ntls = true\n";
+        assert_eq!(table.to_string(), written);
     }
 
     #[test]
