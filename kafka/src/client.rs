@@ -1,6 +1,6 @@
 //! What librdkafka says goes to the trace, and questions to a cluster leave the async thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use move37_eventlog::Error;
@@ -12,11 +12,36 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
-use crate::error::{is_absence, translate};
+use crate::error::{code, is_absence, is_rejection, translate};
+use crate::obstacle::Obstacle;
 use crate::settings::Settings;
 
-/// A context without callbacks but for the trace.
-pub(crate) struct Traced;
+/// A context that traces what the client library says, and keeps what stands between us and the brokers.
+#[derive(Default)]
+pub(crate) struct Traced(Mutex<Option<Obstacle>>);
+
+impl Traced {
+    /// What stands between us and the brokers, as far as it was told since the last answer.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, obstacle: Obstacle) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(obstacle);
+    }
+
+    fn answered(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What an error means that came of asking for `what`.
+    pub(crate) fn explain(&self, settings: &Settings, what: &str, error: &KafkaError) -> Error {
+        match (code(error), self.obstacle()) {
+            (Some(code), Some(obstacle)) if is_absence(code) || is_rejection(code) => obstacle.error(settings),
+            _ => translate(settings, what, error),
+        }
+    }
+}
 
 impl ClientContext for Traced {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -25,6 +50,12 @@ impl ClientContext for Traced {
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "a client of Kafka reports");
+        // A connection that is lost while a password is looked at says nothing about the password.
+        if code(&error).is_some_and(is_rejection)
+            && let Some(obstacle) = Obstacle::in_message(reason)
+        {
+            self.note(obstacle);
+        }
     }
 }
 
@@ -41,6 +72,12 @@ pub(crate) fn trace_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 /// Between two questions to a cluster that is not ready.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long the first question waits, so that what stands between us and the brokers is soon seen; later ones wait longer.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Most events of the client library that are looked at after a question.
+const EVENTS: usize = 64;
+
 /// Asks a cluster.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -50,7 +87,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(settings: Arc<Settings>) -> Result<Client, Error> {
-        let consumer = settings.reader().create_with_context(Traced);
+        let consumer = settings.reader().create_with_context(Traced::default());
         let consumer = consumer.map_err(|error| translate(&settings, "a client", &error))?;
         Ok(Client { settings, consumer: Arc::new(consumer) })
     }
@@ -116,27 +153,42 @@ impl Client {
     }
 
     /// Ask on a thread that may block; where a broker is away or a leader has just moved, ask again for a while.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         what: &str,
         question: impl Fn(&BaseConsumer<Traced>, Duration) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let (consumer, patience) = (Arc::clone(&self.consumer), self.settings.answer);
+        let (settings, consumer) = (Arc::clone(&self.settings), Arc::clone(&self.consumer));
+        let patience = settings.answer;
         let asked = move || {
             let begun = Instant::now();
+            let mut wait = FIRST_WAIT;
             loop {
                 let left = patience.saturating_sub(begun.elapsed());
-                match question(&consumer, left) {
-                    Err(error) if error.rdkafka_error_code().is_some_and(is_absence) && begun.elapsed() < patience => {
-                        debug!(%error, "asking a broker again");
-                        std::thread::sleep(PAUSE);
+                let error = match question(&consumer, left.min(wait)) {
+                    Ok(answer) => {
+                        consumer.context().answered();
+                        return Ok(answer);
                     }
-                    answer => return answer,
+                    Err(error) => error,
+                };
+                wait *= 2;
+                // The context hears of errors only while somebody polls.
+                (0..EVENTS).for_each(|_| drop(consumer.poll(Duration::ZERO)));
+                let is_absent = code(&error).is_some_and(is_absence);
+                if !is_absent || consumer.context().obstacle().is_some() {
+                    return Err(error);
                 }
+                if begun.elapsed() >= patience {
+                    Obstacle::behind_silence(&settings).iter().for_each(|&behind| consumer.context().note(behind));
+                    return Err(error);
+                }
+                debug!(%error, "asking a broker again");
+                std::thread::sleep(PAUSE);
             }
         };
         let answered = tokio::task::spawn_blocking(asked).await;
         let answered = answered.map_err(|_| Error::Closed { log: self.settings.name() })?;
-        answered.map_err(|error| translate(&self.settings, what, &error))
+        answered.map_err(|error| self.consumer.context().explain(&self.settings, what, &error))
     }
 }

@@ -110,8 +110,14 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// A password file without a password.
-    #[error("kafka.security.password_file names {path}, which is empty: write the password into it", path = path.display())]
+    #[error("{path}, where a password should be, is empty: write the password into it", path = path.display())]
     NoPassword {
+        /// File.
+        path: PathBuf,
+    },
+    /// A password of nobody.
+    #[error("{path} is named after no user: name the file after one of operator, memory, researcher, engineer, trainer, analyst, worker", path = path.display())]
+    NoUser {
         /// File.
         path: PathBuf,
     },
@@ -272,7 +278,7 @@ fn pem(key: &'static str, path: Option<&Path>, wanted: &'static str) -> Result<O
 
 /// The password of a file: its text without the line end that editors add.
 pub(crate) fn read_password(path: &Path) -> Result<Secret, ConfigError> {
-    let key = "kafka.security.password_file";
+    let key = "password_file";
     let text = fs::read_to_string(path);
     let text = text.map_err(|source| ConfigError::Unreadable { key, path: path.into(), source })?;
     match text.trim_end_matches(['\r', '\n']) {
@@ -402,7 +408,7 @@ mod tests {
         let empty = tempfile::NamedTempFile::new().unwrap();
         let empty = empty.path().to_str().unwrap();
         assert!(refused(&format!("tls = true\nca_file = {empty:?}")).contains("holds no CERTIFICATE"));
-        assert!(refused(&format!("username = \"a\"\npassword_file = {empty:?}")).contains("is empty"));
+        assert!(refused(&format!("username = \"a\"\npassword_file = {empty:?}")).contains("should be, is empty"));
     }
 
     #[test]

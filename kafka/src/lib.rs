@@ -7,16 +7,21 @@
 //! What it does not do: no transactions (correctness rests on the law that the first record of a place wins), no
 //! committed positions, no automatic topics.
 
+mod access;
+mod admin;
 mod client;
+mod commit;
 mod config;
 mod error;
 mod log;
+mod obstacle;
 mod ownership;
 mod reader;
 mod secret;
 mod settings;
 mod topics;
 
+pub use access::{Access, Right, Rights, passwords};
 pub use config::{Config, ConfigError, SecurityConfig};
 pub use log::KafkaLog;
 pub use secret::Secret;

@@ -1,12 +1,13 @@
 //! The log: appending, and the rest handed on.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use move37_core::Recorded;
 use move37_eventlog::{Error, EventLog, MAX_BODY, Ownership, Position, Reader};
-use move37_events::Topic;
+use move37_events::{Role, Topic};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -15,6 +16,7 @@ use rdkafka::util::Timeout;
 use tracing::warn;
 
 use crate::client::{Client, Traced};
+use crate::commit::Committer;
 use crate::error::translate;
 use crate::ownership::KafkaOwnership;
 use crate::reader::KafkaReader;
@@ -28,6 +30,7 @@ pub struct KafkaLog {
     producer: Arc<Mutex<FutureProducer<Traced>>>,
     /// Topics that were found as the table declares them.
     known: Arc<Mutex<HashSet<Topic>>>,
+    committers: Arc<Mutex<HashMap<Role, Committer>>>,
 }
 
 impl KafkaLog {
@@ -40,7 +43,7 @@ impl KafkaLog {
         let client = Client::new(Arc::clone(&settings))?;
         client.partitions(None).await?;
         let producer = Arc::new(Mutex::new(producer(&settings)?));
-        Ok(KafkaLog { settings, client, producer, known: Arc::default() })
+        Ok(KafkaLog { settings, client, producer, known: Arc::default(), committers: Arc::default() })
     }
 
     /// See that a topic is there and has its partitions: a key would lie in the wrong one otherwise.
@@ -62,6 +65,15 @@ impl KafkaLog {
         Ok(())
     }
 
+    /// A client of its own, made on the first use.
+    fn committer(&self, role: Role) -> Result<Committer, Error> {
+        let mut committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match committers.entry(role) {
+            Entry::Occupied(entry) => entry.get().clone(),
+            Entry::Vacant(entry) => entry.insert(Committer::new(Arc::clone(&self.settings), role)?).clone(),
+        })
+    }
+
     fn producer(&self) -> FutureProducer<Traced> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -78,7 +90,7 @@ impl KafkaLog {
 }
 
 fn producer(settings: &Settings) -> Result<FutureProducer<Traced>, Error> {
-    let created = settings.producer().create_with_context(Traced);
+    let created = settings.producer().create_with_context(Traced::default());
     created.map_err(|error| translate(settings, "a producer", &error))
 }
 
@@ -131,6 +143,13 @@ impl EventLog for KafkaLog {
     async fn own(&self, topic: Topic) -> Result<Box<dyn Ownership>, Error> {
         self.know(topic).await?;
         Ok(Box::new(KafkaOwnership::join(Arc::clone(&self.settings), topic)?))
+    }
+
+    async fn commit(&self, reader: Role, next: Vec<Position>) -> Result<(), Error> {
+        if next.is_empty() {
+            return Ok(());
+        }
+        self.committer(reader)?.commit(&next).await
     }
 }
 

@@ -38,7 +38,8 @@ impl KafkaReader {
     pub(crate) fn open(settings: Arc<Settings>, from: &[Position]) -> Result<KafkaReader, Error> {
         let topics = from.iter().map(|position| (settings.topic(position.topic), position.topic)).collect();
         let refused = |error: KafkaError| translate(&settings, "a reader", &error);
-        let consumer: StreamConsumer<Traced> = settings.reader().create_with_context(Traced).map_err(refused)?;
+        let consumer: StreamConsumer<Traced> =
+            settings.reader().create_with_context(Traced::default()).map_err(refused)?;
         let mut partitions = TopicPartitionList::with_capacity(from.len());
         for position in from {
             let offset = Offset::Offset(position.offset.cast_signed());
@@ -64,7 +65,7 @@ impl KafkaReader {
             Err(error) => {
                 let mut names: Vec<_> = self.topics.keys().map(String::as_str).collect();
                 names.sort_unstable();
-                Err(translate(&self.settings, &names.join(", "), &error))
+                Err(self.consumer().context().explain(&self.settings, &names.join(", "), &error))
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use move37_events::Topic;
 use move37_events::documents::Resource;
+use move37_events::{Role, Topic};
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +220,13 @@ impl Settings {
                 .set("session.timeout.ms", self.session.as_millis().to_string())
                 .set("heartbeat.interval.ms", (self.session / 4).as_millis().to_string()),
         };
+        config
+    }
+
+    pub(crate) fn committer(&self, role: Role) -> ClientConfig {
+        let mut config = self.consumer(Resource::Inputs(role));
+        // It never joins; this bounds how long a commit waits for the group's broker.
+        config.set("session.timeout.ms", "6000");
         config
     }
 

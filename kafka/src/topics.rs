@@ -102,7 +102,7 @@ impl Topics {
         let settings = Arc::new(settings);
         let client = Client::new(Arc::clone(&settings))?;
         client.partitions(None).await?;
-        let admin = settings.administration().create_with_context(Traced);
+        let admin = settings.administration().create_with_context(Traced::default());
         let admin = admin.map_err(|error| translate(&settings, "a client", &error))?;
         Ok(Topics { settings, client, admin })
     }

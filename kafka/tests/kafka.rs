@@ -1,6 +1,6 @@
 //! The adapter on a real Apache Kafka, which the tests start by themselves: the conformance suite, restarts of the
-//! broker, sharing and loss of ownership, hostile records, the topics of a cluster, and the stream
-//! of facts for analysis.
+//! broker, sharing and loss of ownership, hostile records, TLS, users and access rules, brokers that are killed, the
+//! topics of a cluster, and the stream of facts for analysis.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod kafka {
@@ -11,5 +11,6 @@ mod kafka {
     mod records;
     mod restart;
     mod runtime;
+    mod security;
     mod topics;
 }

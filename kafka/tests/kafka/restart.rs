@@ -12,7 +12,7 @@ const TOPIC: Topic = Topic::Memory;
 /// Appends before, while it is down, and after; a reader and a handle that live through it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_broker_loses_nothing_that_was_acknowledged() {
-    let mut broker = Broker::start().await;
+    let broker = Broker::start().await;
     let settings = broker.with_topics(&[TOPIC]).await;
     let log = KafkaLog::connect(settings).await.unwrap();
     let records = chain(TOPIC, "a", 9);
@@ -24,12 +24,12 @@ async fn a_killed_broker_loses_nothing_that_was_acknowledged() {
         log.append(TOPIC, record).await.unwrap();
     }
     got.extend(reader.next().await.unwrap());
-    broker.kill();
+    broker.kill(1);
     let waiting = {
         let (log, record) = (log.clone(), records[3].clone());
         tokio::spawn(async move { log.append(TOPIC, &record).await })
     };
-    broker.revive().await;
+    broker.revive(1);
     let position = waiting.await.unwrap().unwrap();
     assert_eq!(position.offset, 3);
     for record in &records[4..] {

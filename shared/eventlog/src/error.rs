@@ -83,6 +83,16 @@ pub enum Error {
         /// What the client said.
         detail: String,
     },
+    /// Brokers answer but do not let us in.
+    #[error("{log} does not let us in ({why}): {next}, then run again")]
+    Locked {
+        /// The log.
+        log: String,
+        /// What stands between us.
+        why: &'static str,
+        /// What to do.
+        next: &'static str,
+    },
     /// The broker lacks a topic.
     #[error("{log} has no topic {topic}: create the topics with `move37 topics apply`, then run again")]
     NoTopic {

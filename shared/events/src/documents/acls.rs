@@ -39,6 +39,11 @@ pub struct Access {
 }
 
 impl Resource {
+    /// Whether it is a topic; the others are groups.
+    pub fn is_topic(self) -> bool {
+        matches!(self, Resource::Topic(_))
+    }
+
     /// The resource's name on a cluster whose topics have no prefix.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,10 +98,7 @@ pub fn acls() -> String {
     let all = accesses();
     let users = Role::ALL.map(|role| {
         let allow = all.iter().filter(|access| access.role == role).map(|access| {
-            let kind = match access.resource {
-                Resource::Topic(_) => "topic",
-                Resource::Owners(_) | Resource::Inputs(_) | Resource::Readers => "group",
-            };
+            let kind = if access.resource.is_topic() { "topic" } else { "group" };
             let operations = list(access.operations.iter().map(Operation::to_string));
             map([(kind, access.resource.name().into()), ("operations", operations)])
         });
