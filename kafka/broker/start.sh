@@ -5,8 +5,8 @@
 #                              [--secure] [--brokers 1|3] [--while-stdin-is-open]
 #
 # --secure     SASL_SSL with SCRAM-SHA-512; what acls.yaml does not list is denied. DIR/admin.toml is the configuration
-#              of a super user and DIR/users/USER.toml that of each role, whose passwords lie in DIR/passwords. Give
-#              them their rights:
+#              of a super user and DIR/users/USER.toml that of each role, whose passwords lie in DIR/passwords; the
+#              .properties beside them are for Kafka's own tools. Make these users and give them their rights:
 #                move37 topics apply --kafka-config DIR/admin.toml --acls --passwords DIR/passwords
 # --brokers 3  each record on three brokers, two of which must have it (ports 9092, 9094, 9096).
 # --while-stdin-is-open  end with whoever holds the other end. A line `start N` starts broker N again after its end.
@@ -110,6 +110,15 @@ ca_file = "$directory/ca.pem"
 username = "$name"
 password_file = "$password"
 TOML
+    # The same for Kafka's own tools.
+    (umask 077 && cat >"${configuration%.toml}.properties" <<PROPERTIES
+security.protocol=SASL_SSL
+ssl.truststore.type=PEM
+ssl.truststore.location=$directory/ca.pem
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="$name" password="$(cat "$password")";
+PROPERTIES
+    )
 }
 
 if [ "$secure" = 1 ]; then

@@ -30,6 +30,11 @@ impl Traced {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(obstacle);
     }
 
+    /// What was only guessed when an earlier question was not answered.
+    fn forget_silence(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take_if(|known| *known == Obstacle::HangUp);
+    }
+
     fn answered(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -163,6 +168,7 @@ impl Client {
         let asked = move || {
             let begun = Instant::now();
             let mut wait = FIRST_WAIT;
+            consumer.context().forget_silence();
             loop {
                 let left = patience.saturating_sub(begun.elapsed());
                 let error = match question(&consumer, left.min(wait)) {

@@ -30,7 +30,7 @@ pub struct KafkaLog {
     producer: Arc<Mutex<FutureProducer<Traced>>>,
     /// Topics that were found as the table declares them.
     known: Arc<Mutex<HashSet<Topic>>>,
-    committers: Arc<Mutex<HashMap<Role, Committer>>>,
+    committers: Arc<Mutex<HashMap<Role, Arc<Committer>>>>,
 }
 
 impl KafkaLog {
@@ -66,11 +66,14 @@ impl KafkaLog {
     }
 
     /// A client of its own, made on the first use.
-    fn committer(&self, role: Role) -> Result<Committer, Error> {
+    fn committer(&self, role: Role) -> Result<Arc<Committer>, Error> {
         let mut committers = self.committers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match committers.entry(role) {
-            Entry::Occupied(entry) => entry.get().clone(),
-            Entry::Vacant(entry) => entry.insert(Committer::new(Arc::clone(&self.settings), role)?).clone(),
+            Entry::Occupied(entry) => Arc::clone(entry.get()),
+            Entry::Vacant(entry) => {
+                let committer = Committer::new(Arc::clone(&self.settings), role)?;
+                Arc::clone(entry.insert(Arc::new(committer)))
+            }
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod kafka {
     mod broker;
+    mod commits;
     mod conformance;
     mod consumer;
     mod ownership;
