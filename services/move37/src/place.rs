@@ -100,6 +100,14 @@ impl Cluster {
         self.kafka.is_some() || self.kafka_config.is_some()
     }
 
+    /// The cluster, named by a flag or by the environment.
+    ///
+    /// # Errors
+    /// None is named, or the configuration makes no sense.
+    pub fn required(&self) -> Result<Settings, Failure> {
+        self.settings(std::env::vars().filter(|(name, _)| name.starts_with(VARIABLES)).collect())
+    }
+
     /// What its clients must know; the variables go over what is written, and the flag over them.
     fn settings(&self, variables: Vec<(String, String)>) -> Result<Settings, Failure> {
         let mut table = self.kafka_config.as_deref().map(read).transpose()?.unwrap_or_default();
