@@ -8,6 +8,7 @@ mod kafka {
     mod commits;
     mod conformance;
     mod consumer;
+    mod faults;
     mod ownership;
     mod records;
     mod restart;

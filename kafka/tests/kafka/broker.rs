@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use move37_events::{Role, Topic};
-use move37_kafka::{Access, Config, KafkaLog, Settings, Topics, passwords};
+use move37_kafka::{Access, Config, Settings, Topics, passwords};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -94,11 +94,6 @@ impl Broker {
         self.directory.path().join(name)
     }
 
-    /// Where broker `n` listens.
-    pub fn port(&self, n: usize) -> u16 {
-        self.ports[n - 1]
-    }
-
     /// The client settings of whoever may do everything, with patience for a busy machine.
     pub fn settings(&self) -> Settings {
         match self.kind {
@@ -133,30 +128,30 @@ impl Broker {
 
     async fn wait(&mut self) {
         let begun = Instant::now();
-        loop {
+        while !self.folder(self.ports.len()).join("pid").exists() || !self.has(self.ports.len()).await {
             let ended = self.script.try_wait().unwrap();
             let folder = self.directory.path().display();
             assert!(ended.is_none(), "the brokers' script ended ({ended:?}); their output lies in {folder}");
             assert!(begun.elapsed() < PATIENCE, "the brokers are not there; their output lies in {folder}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            if !self.folder(self.ports.len()).join("pid").exists() {
-                continue;
-            }
-            let mut settings = self.settings();
-            settings.answer = Duration::from_secs(2);
-            let topics = match KafkaLog::connect(settings.clone()).await {
-                // As many brokers as there should be.
-                Ok(_) => Topics::connect(settings.clone()).await,
-                Err(error) => Err(error),
-            };
-            let up = match topics {
-                Ok(topics) => topics.usual_replication().await,
-                Err(error) => Err(error),
-            };
-            if up.as_ref().is_ok_and(|&brokers| usize::from(brokers) == self.ports.len()) {
-                return;
-            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Wait until so many brokers are part of the cluster.
+    pub async fn wait_for(&self, brokers: usize) {
+        let wait = async {
+            while !self.has(brokers).await {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the brokers are there");
+    }
+
+    async fn has(&self, brokers: usize) -> bool {
+        let mut settings = self.settings();
+        settings.answer = Duration::from_secs(2);
+        let Ok(topics) = Topics::connect(settings).await else { return false };
+        topics.usual_replication().await.is_ok_and(|found| usize::from(found) == brokers)
     }
 }
 
