@@ -68,18 +68,20 @@ impl Obstacle {
             Obstacle::OurCertificate => {
                 ("it asks for a certificate of ours", "set certificate_file and key_file under [kafka.security]")
             }
-            Obstacle::HangUp => (
-                "it takes connections but does not answer",
-                match (&settings.security.tls, &settings.security.login) {
+            Obstacle::HangUp => {
+                // It may as well be starting, so this is no verdict.
+                let advice = match (&settings.security.tls, &settings.security.login) {
                     (None, _) => {
-                        "set tls = true under [kafka.security] if this port wants TLS, and name a user if it wants one; else wait until it is well"
+                        "set tls = true under [kafka.security] if this port wants TLS, and name a user if it wants one"
                     }
                     (Some(_), None) => {
-                        "set username and password_file under [kafka.security] if this port wants a user, or tls = false if it has no TLS; else wait until it is well"
+                        "set username and password_file under [kafka.security] if this port wants a user, or tls = false if it has no TLS"
                     }
-                    (Some(_), Some(_)) => "name the port for TLS and users in bootstrap, or wait until it is well",
-                },
-            ),
+                    (Some(_), Some(_)) => "name the port for TLS and users in bootstrap",
+                };
+                let detail = format!("it takes connections but does not answer; {advice}");
+                return Error::Unreachable { log: settings.name(), detail };
+            }
         };
         Error::Locked { log: settings.name(), why, next }
     }
