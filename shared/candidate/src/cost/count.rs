@@ -96,6 +96,13 @@ pub fn flops(graph: &Graph, node: &Node) -> u64 {
         Op::LogSoftmax(_) => 4 * n,
         Op::ArgSort { axis, .. } => n * u64::from(usize::BITS - node.shape[*axis].max(1).leading_zeros()),
         Op::ScatterAdd(_) | Op::IndexAdd(_) => operand(2).elements() as u64,
+        // Three real transforms of 2.5 N log2 N each, and a product of the spectra.
+        Op::CircularConv => {
+            let size = *node.shape.last().unwrap_or(&1) as f64;
+            let rows = |x: &Node| x.elements() as f64;
+            let transforms = rows(operand(0)) + rows(operand(1)) + n as f64;
+            (2.5 * size.max(2.0).log2() * transforms) as u64 + 3 * n
+        }
         Op::DepthwiseConv { .. } => 2 * n * operand(1).shape[1] as u64,
         Op::DepthwiseConvWeight { .. } => 2 * operand(1).elements() as u64 * node.shape[1] as u64,
         _ => 0,

@@ -118,6 +118,20 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
         Op::Gather(_) | Op::IndexSelect(_) => {
             gather_sources(op, operands[0].0, operands[1], shape)?.into_iter().map(|i| operands[0].1[i]).collect()
         }
+        Op::CircularConv => {
+            let size = shape[shape.len() - 1];
+            let (a, b) = (broadcast_index(operands[0].0, shape), broadcast_index(operands[1].0, shape));
+            let mut y = vec![0.0; n];
+            for start in (0..n).step_by(size) {
+                for j in 0..size {
+                    let left = operands[0].1[a[start + j]];
+                    for i in 0..size {
+                        y[start + (i + j) % size] += left * operands[1].1[b[start + i]];
+                    }
+                }
+            }
+            y
+        }
         Op::DepthwiseConv { dilation } => {
             let ((x, data), (w, taps)) = (operands[0], operands[1]);
             let (channels, length, k, out) = (x[1], x[2], w[1], shape[2]);

@@ -258,6 +258,9 @@ pub enum Op {
         /// Distance of taps.
         dilation: usize,
     },
+    /// `(a [.., N], b [.., N])`, batch dimensions broadcast: `y[.., t] = sum_j a[.., j] * b[.., (t - j) mod N]`. What a
+    /// product of discrete Fourier transforms of length N means in time.
+    CircularConv,
     /// `(x [B, C, T], dy [B, C, T'])`: `dw[c,k] = sum_bt dy[b,c,t] * x[b,c,t + k*dilation]`, the weight's gradient.
     DepthwiseConvWeight {
         /// Distance of taps.

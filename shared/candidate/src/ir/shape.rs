@@ -375,6 +375,16 @@ pub fn infer(op: &Op, operands: &[(&[usize], DType)], target: (&[usize], DType))
             }
             (vec![x[0], x[1], x[2] - reach], F32)
         }
+        Op::CircularConv => {
+            arity(2)?;
+            let ((a, d), (b, e)) = (operands[0], operands[1]);
+            only(d, &[F32])?;
+            only(e, &[F32])?;
+            match (a.last(), b.last()) {
+                (Some(n), Some(m)) if n == m && *n > 0 => (broadcast(a, b)?, F32),
+                _ => return Err(mismatch(a, b)),
+            }
+        }
         Op::DepthwiseConvWeight { dilation, taps } => {
             arity(2)?;
             let (x, dy) = (operands[0].0, operands[1].0);
@@ -433,6 +443,7 @@ fn name(op: &Op) -> &'static str {
         Op::IndexSelect(_) => "index_select",
         Op::ScatterAdd(_) => "scatter_add",
         Op::IndexAdd(_) => "index_add",
+        Op::CircularConv => "circular convolution",
         Op::DepthwiseConv { .. } => "depthwise convolution",
         Op::DepthwiseConvWeight { .. } => "depthwise convolution gradient",
     }

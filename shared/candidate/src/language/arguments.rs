@@ -83,6 +83,51 @@ pub fn constructor_arguments(
     Ok(named)
 }
 
+/// Defaults that are tried anew where a constructor refuses them, and what from.
+fn alternatives(name: &str, dims: &Dims) -> Option<usize> {
+    let head = dims.d_model / dims.num_heads.max(1);
+    match name {
+        "head_dim" | "d_head" | "dim_head" | "head_size" | "headdim" | "expand_ratio" | "head_v_dim" => Some(head),
+        "num_kv_heads" | "num_key_value_heads" | "n_kv_heads" | "kv_heads" | "num_v_heads" => Some(dims.num_heads),
+        _ => None,
+    }
+}
+
+/// Construct with defaults that do not fit the model's dimensions replaced: each alone, then all.
+pub fn fitted(
+    s: &mut Interp<'_>,
+    class: &Rc<Class>,
+    named: &[(String, Value)],
+    dims: &Dims,
+) -> Result<Option<Value>, Fail> {
+    let Some(Value::Function(init)) = class.find("__init__") else { return Ok(None) };
+    let Some(params) = s.codes[init.code].params else { return Ok(None) };
+    let names = params.args.iter().chain(&params.kwonlyargs).map(|p| p.parameter.name.to_string());
+    let free = names.filter(|n| !named.iter().any(|(m, _)| m == n));
+    let changes: Vec<(String, usize)> = free.filter_map(|n| alternatives(&n, dims).map(|v| (n, v))).collect();
+    let mut trials: Vec<Vec<(String, usize)>> = changes.iter().map(|c| vec![c.clone()]).collect();
+    // Inner widths of twice the model's are common.
+    trials.extend(changes.iter().map(|(n, v)| vec![(n.clone(), 2 * v)]));
+    if changes.len() > 1 {
+        trials.push(changes);
+    }
+    for trial in trials {
+        let more = trial.iter().map(|(n, v)| (n.clone(), Value::Int(*v as i64)));
+        let all = named.iter().cloned().chain(more).collect();
+        match s.instantiate(class, vec![], all) {
+            Err(super::interp::Stop::Raise(_)) => {}
+            Err(other) => return Err(other.into()),
+            Ok(object) => {
+                let taken: Vec<String> = trial.iter().map(|(n, v)| format!("{n}={v}")).collect();
+                let taken = taken.join(", ");
+                s.note(format!("constructed with {taken}, since the default does not fit; --arg chooses another value"));
+                return Ok(Some(object));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// An object of the annotated configuration class, its fields set from the model's dimensions.
 fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims) -> Result<Option<Value>, Fail> {
     let Some(Expr::Name(name)) = p.parameter.annotation.as_deref() else { return Ok(None) };

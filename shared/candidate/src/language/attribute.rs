@@ -12,7 +12,8 @@ use crate::ir::DType;
 impl Interp<'_> {
     /// `object.name`.
     pub fn attribute(&mut self, object: &Value, name: &str) -> Eval<Value> {
-        if name.starts_with("__") && !matches!(name, "__init__" | "__name__" | "__class__" | "__call__" | "__dict__") {
+        let plain = ["__init__", "__name__", "__class__", "__call__", "__dict__", "__version__", "__post_init__"];
+        if name.starts_with("__") && !plain.contains(&name) {
             return Err(self.fault(FindingKind::Unsupported, format!("access to '{name}' is not supported")).into());
         }
         match object {
@@ -47,6 +48,7 @@ impl Interp<'_> {
                 }
             }
             Value::Module(module) => self.module_attribute(module, name),
+            Value::Complex(complex) => self.complex_attribute(&complex.clone(), name),
             Value::Tensor(tensor) => {
                 let tensor = tensor.clone();
                 match name {
@@ -63,6 +65,7 @@ impl Interp<'_> {
                         super::value::Phase::Forward => self.call_method(object, "detach", vec![]),
                     },
                     "is_cuda" => Ok(Value::Bool(false)),
+                    "real" => Ok(object.clone()),
                     "requires_grad" => {
                         let node = self.read(&tensor)?;
                         let parameter = matches!(tensor.storage.role.get(), Role::Parameter(true));
@@ -85,7 +88,20 @@ impl Interp<'_> {
                             let write = Value::Native(builtins::in_place_call());
                             Ok(Value::Partial(Rc::new((write, vec![object.clone(), Value::Native(method)], vec![]))))
                         }
-                        None => self.unknown("tensor method", name, builtins::names(builtins::METHOD)),
+                        None => {
+                            let plain = name.strip_suffix('_').unwrap_or(name);
+                            match self.library_method(plain)? {
+                                Some(method) if plain == name => Ok(Value::Bound(Rc::new((object.clone(), method)))),
+                                Some(method) => {
+                                    let write = Value::Native(builtins::in_place_call());
+                                    Ok(Value::Partial(Rc::new((write, vec![object.clone(), method], vec![]))))
+                                }
+                                None => {
+                                    let known = builtins::names(builtins::METHOD).chain(super::library::methods());
+                                    self.unknown("tensor method", name, known)
+                                }
+                            }
+                        }
                     },
                 }
             }
@@ -98,6 +114,7 @@ impl Interp<'_> {
             Value::Device if name == "type" => Ok(Value::str("cpu")),
             Value::Device if name == "index" => Ok(Value::None),
             Value::Typing => Ok(Value::Typing),
+            Value::Silent | Value::Missing(_) => Ok(object.clone()),
             Value::Poison => Err(Stop::Poisoned),
             // What `max`, `sort` and `topk` return is a pair with names.
             Value::Tuple(pair) if pair.len() == 2 && matches!(name, "values" | "indices") => {
@@ -180,6 +197,16 @@ impl Interp<'_> {
         }
     }
 
+    /// A method with a double-underscore name that a class of the text defines for its objects.
+    pub fn special(&self, object: &Rc<Instance>, name: &str) -> Option<Value> {
+        let defined = object.class.lineage().into_iter().filter(|c| c.user);
+        let found = defined.into_iter().find_map(|c| c.attrs.borrow().get_str(name).cloned())?;
+        match found {
+            Value::Function(_) => Some(Value::Bound(Rc::new((Value::Instance(object.clone()), found)))),
+            _ => None,
+        }
+    }
+
     /// Call a method by name.
     pub fn call_method(&mut self, object: &Value, name: &str, args: Vec<Value>) -> Eval<Value> {
         let method = self.attribute(object, name)?;
@@ -193,10 +220,15 @@ impl Interp<'_> {
                 if name.starts_with("__") {
                     return self.unsupported(format!("assignment to '{name}' is not supported"));
                 }
+                if let Some(Value::Function(setter)) = instance.class.find(&format!("{name}@set")) {
+                    return self.call_function(&setter, vec![object.clone(), value], vec![]).map(drop);
+                }
                 self.outlives(instance.born, name)?;
                 instance.set(name, value);
                 Ok(())
             }
+            Value::Silent => Ok(()),
+            Value::Missing(finding) => Err(self.missing(finding)),
             Value::Tensor(tensor) if name == "data" => {
                 let Value::Tensor(value) = value else {
                     return self.type_error("data must be a tensor");

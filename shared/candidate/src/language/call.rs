@@ -89,6 +89,8 @@ impl<'a> Interp<'a> {
                 let bound = self.attribute(function, method)?;
                 self.call(&bound, args, named)
             }
+            Value::Silent => Ok(Value::Silent),
+            Value::Missing(finding) => Err(self.missing(finding)),
             Value::Type(name) => self.convert(name, args, named),
             Value::Decorator(name) => self.decorate(name, args, named),
             // `Optional[int](x)` and the like do not occur; `TypeVar("T")` does.
@@ -110,6 +112,20 @@ impl<'a> Interp<'a> {
     ) -> Eval<Value> {
         if args.iter().chain(named.iter().map(|(_, v)| v)).any(|v| matches!(v, Value::Poison)) {
             return Err(Stop::Poisoned);
+        }
+        let missing = args.iter().chain(named.iter().map(|(_, v)| v)).find_map(|v| match v {
+            Value::Missing(finding) if !matches!(builtin.name, "isinstance" | "callable" | "partial" | "print") => Some(finding),
+            _ => None,
+        });
+        if let Some(finding) = missing {
+            return Err(self.missing(finding));
+        }
+        use super::builtins::{EINOPS, F, FFT, LINALG, METHOD, TORCH};
+        let tensors = builtin.places & (EINOPS | F | FFT | LINALG | METHOD | TORCH) != 0;
+        if tensors
+            && args.iter().any(super::complex::is_complex)
+            && !super::complex::knows_complex(builtin.name) {
+            return self.complex_call(builtin, args, named);
         }
         let args = Args::bind(self, builtin, args, named)?;
         (builtin.run)(self, &args)

@@ -1,4 +1,4 @@
-//! Definitions, decorators and imports.
+//! Definitions and decorators.
 
 use std::rc::Rc;
 
@@ -6,42 +6,8 @@ use ruff_python_ast::{self as ast, Expr};
 
 use super::builtins;
 use super::interp::{Body, Code, Eval, Interp, Stop};
-use super::library;
-use super::value::{Class, Dict, Function, Scope, ScopeKind, Value};
+use super::value::{Class, Dict, Function, Instance, Scope, ScopeKind, Value};
 use crate::finding::FindingKind;
-
-/// Modules that a candidate may import.
-pub const MODULES: &[&str] = &[
-    "torch",
-    "torch.nn",
-    "torch.nn.functional",
-    "torch.nn.init",
-    "einops",
-    "math",
-    "typing",
-    "dataclasses",
-    "functools",
-    "warnings",
-    "collections",
-    "abc",
-    "__future__",
-];
-
-/// Modules whose contents mean nothing at run time.
-const TYPING: &[&str] = &[
-    "typing",
-    "typing_extensions",
-    "collections.abc",
-    "types",
-    "jaxtyping",
-    "torch.types",
-    "fla.models.utils",
-    "transformers.cache_utils",
-    "transformers.processing_utils",
-];
-
-/// Decorators that change nothing about what a function computes.
-const TRANSPARENT: &[&str] = &["compile", "script", "overload", "cache", "lru_cache", "wraps", "abstractmethod"];
 
 impl<'a> Interp<'a> {
     pub(super) fn function_def(&mut self, s: &'a ast::StmtFunctionDef, scope: &Rc<Scope>) -> Eval<()> {
@@ -53,16 +19,31 @@ impl<'a> Interp<'a> {
         let mut value = Value::Function(function);
         for decorator in s.decorator_list.iter().rev() {
             if let Expr::Attribute(a) = &decorator.expression
-                && matches!(a.attr.as_str(), "setter" | "deleter")
+                && matches!(a.attr.as_str(), "setter" | "deleter" | "getter")
             {
                 self.at(decorator);
-                return self.unsupported("property setters are not supported");
+                if a.attr.as_str() != "setter" {
+                    return self.unsupported("property getters and deleters are not supported");
+                }
+                return self.bind(&format!("{}@set", s.name), value, scope);
             }
-            let wrapper = self.expr(&decorator.expression, scope)?;
-            self.at(decorator);
-            value = self.call(&wrapper, vec![value], vec![])?;
+            value = self.decorated(&decorator.expression, value, scope)?;
         }
         self.bind(s.name.as_str(), value, scope)
+    }
+
+    fn decorated(&mut self, decorator: &'a Expr, value: Value, scope: &Rc<Scope>) -> Eval<Value> {
+        // A kernel of a library that is not there (`@triton.jit`) is missing itself.
+        let wrapper = match self.expr(decorator, scope) {
+            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import => Value::Missing((*finding).into()),
+            other => other?,
+        };
+        self.at(decorator);
+        match wrapper {
+            Value::Missing(_) => Ok(wrapper),
+            Value::Silent | Value::Typing => Ok(value),
+            wrapper => self.call(&wrapper, vec![value], vec![]),
+        }
     }
 
     /// What a decorator makes of its arguments: the function itself, or (called with options) itself.
@@ -107,6 +88,7 @@ impl<'a> Interp<'a> {
                 | Value::Partial(_)
                 | Value::Bound(_)
                 | Value::Instance(_)
+                | Value::Missing(_)
         )
     }
 
@@ -135,6 +117,31 @@ impl<'a> Interp<'a> {
         *class.fields.borrow_mut() = Some(fields);
     }
 
+    /// A class whose objects are tuples with named entries.
+    pub fn tuple_class(&mut self, name: &str, fields: super::value::Fields) -> Eval<Value> {
+        let base = self.classes["NamedTuple"].clone();
+        let (name, fields) = (name.into(), Some(fields).into());
+        Ok(Value::Class(Rc::new(Class { name, bases: vec![base], attrs: Default::default(), fields, user: true })))
+    }
+
+    /// Make the members of an enumeration: objects with a name and a value.
+    fn make_members(&mut self, class: &Rc<Class>, vars: &std::collections::HashMap<String, Value>) {
+        for (name, value) in vars {
+            if name.starts_with(['_', '@']) || underlying(value).is_some() {
+                continue;
+            }
+            let member = Instance {
+                class: class.clone(),
+                attrs: Default::default(),
+                buffers: Default::default(),
+                born: self.phase,
+            };
+            member.set("name", Value::str(name));
+            member.set("value", value.clone());
+            class.attrs.borrow_mut().insert_str(name, Value::Instance(Rc::new(member)));
+        }
+    }
+
     pub(super) fn class_def(&mut self, s: &'a ast::StmtClassDef, scope: &Rc<Scope>) -> Eval<()> {
         let mut bases = Vec::new();
         if let Some(arguments) = &s.arguments {
@@ -143,7 +150,8 @@ impl<'a> Interp<'a> {
                 self.at(base);
                 match value {
                     Value::Class(class) => bases.push(class),
-                    Value::Typing | Value::Type("object") => {}
+                    Value::Typing | Value::Type("object") | Value::Silent => {}
+                    Value::Missing(_) => return self.bind(s.name.as_str(), value, scope),
                     Value::Poison => return Err(Stop::Poisoned),
                     other => return self.unsupported(format!("a class cannot derive from {}", other.kind())),
                 }
@@ -167,6 +175,12 @@ impl<'a> Interp<'a> {
             fields: None.into(),
             user: true,
         });
+        if class.is_a("NamedTuple") {
+            self.make_dataclass(&class);
+        }
+        if class.is_a("Enum") {
+            self.make_members(&class, &vars);
+        }
         for value in vars.values() {
             if let Some(f) = underlying(value) {
                 f.owner.borrow_mut().get_or_insert(class.clone());
@@ -175,121 +189,9 @@ impl<'a> Interp<'a> {
         drop(vars);
         let mut value = Value::Class(class);
         for decorator in s.decorator_list.iter().rev() {
-            let wrapper = self.expr(&decorator.expression, scope)?;
-            self.at(decorator);
-            value = self.call(&wrapper, vec![value], vec![])?;
+            value = self.decorated(&decorator.expression, value, scope)?;
         }
         self.bind(s.name.as_str(), value, scope)
-    }
-
-    pub(super) fn import(&mut self, s: &'a ast::StmtImport, scope: &Rc<Scope>) -> Eval<()> {
-        for alias in &s.names {
-            self.at(alias);
-            let path = alias.name.as_str();
-            let value = match &alias.asname {
-                Some(_) => self.module(path)?,
-                None => {
-                    self.module(path)?;
-                    self.module(path.split('.').next().unwrap_or(path))?
-                }
-            };
-            let name = alias.asname.as_ref().map_or_else(|| path.split('.').next().unwrap_or(path), |n| n.as_str());
-            self.bind(name, value, scope)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn import_from(&mut self, s: &'a ast::StmtImportFrom, scope: &Rc<Scope>) -> Eval<()> {
-        self.at(s);
-        let path = s.module.as_ref().map_or("", |m| m.as_str());
-        if s.level > 0 {
-            return self.refuse_import(&format!("{}{path}", ".".repeat(s.level as usize)), s, scope);
-        }
-        match self.module(path) {
-            Err(Stop::Fault(_)) => return self.refuse_import(path, s, scope),
-            Err(other) => return Err(other),
-            Ok(_) => {}
-        }
-        for alias in &s.names {
-            self.at(alias);
-            let name = alias.name.as_str();
-            if name == "*" {
-                return self.unsupported("'import *' is not supported");
-            }
-            let value = match path {
-                "__future__" => Value::None,
-                "typing" if name == "TYPE_CHECKING" => Value::Bool(false),
-                path if TYPING.contains(&path) => Value::Typing,
-                path => {
-                    let module = self.module(path)?;
-                    self.attribute(&module, name)?
-                }
-            };
-            self.bind(alias.asname.as_ref().map_or(name, |n| n.as_str()), value, scope)?;
-        }
-        Ok(())
-    }
-
-    /// Report the import once and bind its names to refused values, so that the rest is still read.
-    fn refuse_import(&mut self, path: &str, s: &'a ast::StmtImportFrom, scope: &Rc<Scope>) -> Eval<()> {
-        if self.try_depth > 0 {
-            return self.raise("ImportError", format!("No module named '{path}'"));
-        }
-        let finding = self.import_finding(path);
-        self.findings.push(finding);
-        for alias in &s.names {
-            self.bind(alias.asname.as_ref().unwrap_or(&alias.name).as_str(), Value::Poison, scope)?;
-        }
-        Ok(())
-    }
-
-    fn import_finding(&self, path: &str) -> crate::finding::Finding {
-        self.fault(FindingKind::Import, format!("import of '{path}' is not allowed"))
-            .hint(format!("allowed: {}, fla", MODULES.join(", ")))
-    }
-
-    /// A module by its path.
-    pub fn module(&mut self, path: &str) -> Eval<Value> {
-        if TYPING.contains(&path) {
-            return Ok(Value::Module("typing"));
-        }
-        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).chain(library::PATHS).find(|m| **m == path) {
-            return Ok(Value::Module(known));
-        }
-        if self.try_depth > 0 {
-            return self.raise("ImportError", format!("No module named '{path}'"));
-        }
-        Err(self.import_finding(path).into())
-    }
-
-    /// Something in a module.
-    pub fn module_attribute(&mut self, module: &'static str, name: &str) -> Eval<Value> {
-        if module == "typing" {
-            return Ok(match name {
-                "TYPE_CHECKING" => Value::Bool(false),
-                _ => Value::Typing,
-            });
-        }
-        let path = format!("{module}.{name}");
-        if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).chain(library::PATHS).find(|m| **m == path) {
-            return Ok(Value::Module(known));
-        }
-        if module.split('.').next() == Some("fla") {
-            return self.library_attribute(module, name);
-        }
-        if let Some(transparent) = TRANSPARENT.iter().find(|t| **t == name)
-            && matches!(module, "torch" | "torch.jit" | "functools" | "abc")
-        {
-            return Ok(Value::Decorator(transparent));
-        }
-        if let Some(value) = builtins::module_constant(self, module, name) {
-            return Ok(value);
-        }
-        if let Some(why) = builtins::refusal(module, name) {
-            return Err(self.fault(FindingKind::Unsupported, format!("'{path}' is not supported")).hint(why).into());
-        }
-        let known = builtins::names_in(self, module);
-        self.unknown("function or class", &path, known.iter().map(String::as_str))
     }
 }
 

@@ -146,13 +146,26 @@ impl Interp<'_> {
                 }
                 Ok(false)
             }
+            (Value::Instance(object), _) if self.special(object, "__contains__").is_some() => {
+                let method = self.special(object, "__contains__").expect("just found");
+                let found = self.call(&method, vec![item.clone()], vec![])?;
+                self.truth(&found)
+            }
             (Value::Instance(object), Value::Str(name)) => Ok(object.get(name).is_some()),
+            (Value::Silent, _) => Ok(false),
             _ => self.type_error(format!("argument of type '{}' is not a container", container.kind())),
         }
     }
 
     /// Whether a value counts as true.
     pub fn truth(&mut self, value: &Value) -> Eval<bool> {
+        if let Value::Instance(object) = value {
+            let own = self.special(object, "__bool__").or_else(|| self.special(object, "__len__"));
+            if let Some(method) = own {
+                let value = self.call(&method, vec![], vec![])?;
+                return self.deeper(|s| s.truth(&value));
+            }
+        }
         Ok(match value {
             Value::None => false,
             Value::Bool(b) => *b,
@@ -168,6 +181,8 @@ impl Interp<'_> {
                 object.attrs.borrow().len() > 0 || !object.class.is_a("ModuleList")
             }
             Value::Poison => return Err(Stop::Poisoned),
+            Value::Silent => false,
+            Value::Missing(finding) => return Err(self.missing(finding)),
             _ => true,
         })
     }

@@ -155,7 +155,8 @@ impl<'a> Interp<'a> {
             self.at(item);
             match &context {
                 Value::Decorator("no_grad") => no_grad += 1,
-                Value::Decorator(_) => {}
+                Value::Decorator(_) | Value::Silent => {}
+                Value::Missing(finding) => return Err(self.missing(finding)),
                 other => {
                     let message = format!("'with' of a {} is not supported", other.kind());
                     return Err(self

@@ -30,7 +30,7 @@ impl<'a> Interp<'a> {
                         None => Err(self.fault(FindingKind::Limit, "integers are limited to 64 bits").into()),
                     },
                     Number::Float(x) => Ok(Value::Float(*x)),
-                    Number::Complex { .. } => self.unsupported("complex numbers are not supported"),
+                    Number::Complex { real, imag } => self.complex_number(*real, *imag),
                 }
             }
             Expr::StringLiteral(e) => {
@@ -117,7 +117,7 @@ impl<'a> Interp<'a> {
             }
             Expr::Subscript(e) => {
                 let object = self.expr(&e.value, scope)?;
-                if matches!(object, Value::Typing | Value::Type(_)) {
+                if matches!(object, Value::Typing | Value::Type(_) | Value::Silent | Value::Missing(_)) {
                     return Ok(object);
                 }
                 let index = self.expr(&e.slice, scope)?;

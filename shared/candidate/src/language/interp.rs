@@ -97,8 +97,8 @@ pub struct Interp<'a> {
     /// Nesting of `torch.no_grad()`.
     pub no_grad: usize,
     pub try_depth: usize,
-    /// The library's names, once it was imported from.
-    pub library: Option<Rc<Scope>>,
+    /// The library's names and which of its parts were read, once it was imported from.
+    pub library: Option<(Rc<Scope>, Vec<bool>)>,
     /// Nesting of the library's text.
     pub library_depth: usize,
     pub codes: Vec<Code<'a>>,

@@ -43,6 +43,10 @@ impl<'a> Visitor<'a> for Locals {
             Stmt::ImportFrom(s) => {
                 self.names.extend(s.names.iter().map(|a| a.asname.as_ref().unwrap_or(&a.name).to_string()));
             }
+            Stmt::Match(s) => {
+                s.cases.iter().for_each(|c| captured(&c.pattern, &mut self.names));
+                walk_stmt(self, stmt);
+            }
             Stmt::Try(s) => {
                 for handler in &s.handlers {
                     let ast::ExceptHandler::ExceptHandler(handler) = handler;
@@ -86,5 +90,24 @@ impl<'a> Visitor<'a> for Locals {
             }
             _ => walk_expr(self, expr),
         }
+    }
+}
+
+/// The names that a pattern binds.
+fn captured(pattern: &ast::Pattern, names: &mut HashSet<String>) {
+    match pattern {
+        ast::Pattern::MatchAs(p) => {
+            names.extend(p.name.as_ref().map(|n| n.to_string()));
+            p.pattern.iter().for_each(|inner| captured(inner, names));
+        }
+        ast::Pattern::MatchStar(p) => names.extend(p.name.as_ref().map(|n| n.to_string())),
+        ast::Pattern::MatchSequence(p) => p.patterns.iter().for_each(|inner| captured(inner, names)),
+        ast::Pattern::MatchMapping(p) => p.patterns.iter().for_each(|inner| captured(inner, names)),
+        ast::Pattern::MatchOr(p) => p.patterns.iter().for_each(|inner| captured(inner, names)),
+        ast::Pattern::MatchClass(p) => {
+            p.arguments.patterns.iter().for_each(|inner| captured(inner, names));
+            p.arguments.keywords.iter().for_each(|k| captured(&k.pattern, names));
+        }
+        ast::Pattern::MatchValue(_) | ast::Pattern::MatchSingleton(_) => {}
     }
 }

@@ -13,6 +13,12 @@ impl Interp<'_> {
         use Value::{Bool, Dict as D, Float, Int, List as L, Range, Set, Str, Tensor, Tuple};
         match (a, b) {
             (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Poisoned),
+            (Value::Missing(finding), _) | (_, Value::Missing(finding)) => Err(self.missing(finding)),
+            (Value::Instance(object), _) if self.special(object, special_name(op)).is_some() => {
+                let method = self.special(object, special_name(op)).expect("just found");
+                self.call(&method, vec![b.clone()], vec![])
+            }
+            (Value::Complex(_), _) | (_, Value::Complex(_)) => self.complex_binary(op, a, b),
             (Tensor(_), Tensor(_) | Bool(_) | Int(_) | Float(_)) | (Bool(_) | Int(_) | Float(_), Tensor(_)) => {
                 self.tensor_binary(op, a, b)
             }
@@ -202,6 +208,8 @@ impl Interp<'_> {
             (UnaryOp::UAdd, Value::Bool(b)) => Ok(Value::Int(i64::from(*b))),
             (UnaryOp::Invert, Value::Int(i)) => Ok(Value::Int(!i)),
             (UnaryOp::Invert, Value::Bool(b)) => Ok(Value::Int(!i64::from(*b))),
+            (UnaryOp::USub, Value::Complex(c)) => self.complex_negative(&c.clone()),
+            (UnaryOp::UAdd, Value::Complex(_)) => Ok(a.clone()),
             (UnaryOp::USub, Value::Tensor(t)) => self.map_unary(t, Unary::Neg),
             (UnaryOp::Invert, Value::Tensor(t)) => match self.dtype(t)? {
                 DType::Bool => self.map_unary(t, Unary::Not),
@@ -258,4 +266,23 @@ pub fn range_len(start: i64, stop: i64, step: i64) -> usize {
         false => (start - stop - step - 1) / -step,
     };
     usize::try_from(n.max(0)).unwrap_or(usize::MAX)
+}
+
+/// The method that a class defines for an operator.
+fn special_name(op: Operator) -> &'static str {
+    match op {
+        Operator::Add => "__add__",
+        Operator::Sub => "__sub__",
+        Operator::Mult => "__mul__",
+        Operator::MatMult => "__matmul__",
+        Operator::Div => "__truediv__",
+        Operator::FloorDiv => "__floordiv__",
+        Operator::Mod => "__mod__",
+        Operator::Pow => "__pow__",
+        Operator::LShift => "__lshift__",
+        Operator::RShift => "__rshift__",
+        Operator::BitOr => "__or__",
+        Operator::BitXor => "__xor__",
+        Operator::BitAnd => "__and__",
+    }
 }

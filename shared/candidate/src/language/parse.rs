@@ -37,6 +37,11 @@ impl Lines {
         Span { line: line as u32, column: column as u32 + 1 }
     }
 
+    /// Whether the text has one of these names in it.
+    pub fn mentions(&self, names: &[&str]) -> bool {
+        names.iter().any(|n| self.text.contains(n))
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.text

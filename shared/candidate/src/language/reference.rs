@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::class::MODULES;
+use super::imports::MODULES;
 use super::{Limits, arguments, builtins, library};
 
 /// One page: what a candidate may import and call, what it is called with, and what is refused.
@@ -32,15 +32,22 @@ pub fn reference() -> String {
         ("Tensor methods", builtins::METHOD),
         ("torch.linalg", builtins::LINALG),
         ("torch.special", builtins::SPECIAL),
+        ("torch.fft", builtins::FFT),
         ("torch.nn.init", builtins::INIT),
         ("einops", builtins::EINOPS),
         ("math", builtins::MATH),
         ("Python", builtins::PYTHON),
     ] {
-        section(&mut page, title, builtins::names(place));
+        let own = match place {
+            builtins::METHOD => library::methods(),
+            builtins::TORCH | builtins::F | builtins::LINALG | builtins::EINOPS => library::additions(title),
+            _ => vec![],
+        };
+        section(&mut page, title, builtins::names(place).chain(own));
     }
-    section(&mut page, "torch.nn", builtins::classes());
-    section(&mut page, "fla", library::names().into_iter());
+    section(&mut page, "torch.nn", builtins::classes().chain(library::additions("torch.nn")));
+    section(&mut page, "einops.layers.torch", library::additions("einops.layers.torch").into_iter());
+    section(&mut page, "fla", library::names("fla").into_iter());
     let _ = writeln!(page, "## Refused\n\n{REFUSED}");
     for (name, why) in builtins::refused() {
         let _ = writeln!(page, "- `nn.{name}`: {why}.");
@@ -83,5 +90,5 @@ and slice assignment work as in Python; `@torch.compile` and the like change not
 const REFUSED: &str = "\
 - Control flow that depends on values of tensors (shapes are fine): use `torch.where` or a mask.
 - Random numbers, new modules and new parameters in forward.
-- Files, network, processes, `eval`, names with double underscores, `async`, `match`.
+- Files, network, processes, `eval`, names with double underscores, `async`.
 - `torch.fft`: mixes all time steps; use a causal convolution.";

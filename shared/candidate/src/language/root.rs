@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Stmt};
 
-use super::arguments::constructor_arguments;
+use super::arguments::{constructor_arguments, fitted};
 use super::builtins::{all_modules, install, named_parameters};
 use super::find::candidates;
 use super::interp::{Body, Eval, Interp, Stop};
@@ -154,7 +154,14 @@ fn layer<'a>(
     let place = place.unwrap_or(Span { line: 1, column: 1 });
     s.at_span(place);
     let named = constructor_arguments(s, &class, dims, place)?;
-    let object = s.instantiate(&class, vec![], named)?;
+    let object = match s.instantiate(&class, vec![], named.clone()) {
+        // Defaults of other sizes do not always fit a model's dimensions.
+        Err(Stop::Raise(raised)) => match fitted(s, &class, &named, dims)? {
+            Some(object) => object,
+            None => return Err(Stop::Raise(raised).into()),
+        },
+        other => other?,
+    };
     let Value::Instance(root) = &object else {
         return Err(s.fault(FindingKind::Type, format!("{name}() does not make a module")).into_stop());
     };

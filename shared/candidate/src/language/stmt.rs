@@ -71,8 +71,14 @@ impl<'a> Interp<'a> {
             Stmt::If(s) => return self.if_stmt(s, scope),
             Stmt::For(s) => return self.for_stmt(s, scope),
             Stmt::While(s) => return self.while_stmt(s, scope),
-            Stmt::FunctionDef(s) => self.function_def(s, scope)?,
-            Stmt::ClassDef(s) => self.class_def(s, scope)?,
+            Stmt::FunctionDef(s) => {
+                let result = self.function_def(s, scope);
+                self.defined(s.name.as_str(), result, scope)?;
+            }
+            Stmt::ClassDef(s) => {
+                let result = self.class_def(s, scope);
+                self.defined(s.name.as_str(), result, scope)?;
+            }
             Stmt::Import(s) => self.import(s, scope)?,
             Stmt::ImportFrom(s) => self.import_from(s, scope)?,
             Stmt::Pass(_) => {}
@@ -104,20 +110,33 @@ impl<'a> Interp<'a> {
             Stmt::Global(s) => scope.globals.borrow_mut().extend(s.names.iter().map(|n| n.to_string())),
             Stmt::Nonlocal(s) => scope.nonlocals.borrow_mut().extend(s.names.iter().map(|n| n.to_string())),
             Stmt::TypeAlias(_) => {}
-            Stmt::Match(_) => {
-                return Err(self
-                    .fault(FindingKind::Unsupported, "the match statement is not supported")
-                    .hint("use if / elif")
-                    .into());
-            }
+            Stmt::Match(s) => return self.match_stmt(s, scope),
             Stmt::IpyEscapeCommand(_) => return self.unsupported("this is not plain Python"),
         }
         Ok(Flow::Next)
     }
 
+    /// A definition that needs a missing import is missing itself.
+    fn defined(&mut self, name: &str, result: Eval<()>, scope: &Rc<Scope>) -> Eval<()> {
+        match result {
+            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import => {
+                self.bind(name, Value::Missing((*finding).into()), scope)
+            }
+            other => other,
+        }
+    }
+
     /// Report a refused statement and go on with poisoned targets, so that all findings are seen at once.
     fn recover(&mut self, result: Eval<()>, targets: &[&'a Expr], scope: &Rc<Scope>) -> Eval<()> {
         match result {
+            // Definitions around a missing import: refused once they are used.
+            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import && scope.kind != ScopeKind::Function => {
+                let missing = Value::Missing((*finding).into());
+                for target in targets {
+                    self.assign(target, missing.clone(), scope)?;
+                }
+                return Ok(());
+            }
             Err(Stop::Fault(finding))
                 if finding.kind != FindingKind::Limit
                     && self.try_depth + self.library_depth == 0
@@ -153,8 +172,8 @@ impl<'a> Interp<'a> {
                 self.set_item(&object, &index, value)
             }
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
-                if matches!(value, Value::Poison) {
-                    return elts.iter().try_for_each(|target| self.assign(target, Value::Poison, scope));
+                if matches!(value, Value::Poison | Value::Missing(_)) {
+                    return elts.iter().try_for_each(|target| self.assign(target, value.clone(), scope));
                 }
                 let values = self.iterate(&value)?;
                 self.unpack(elts, values, scope)

@@ -13,10 +13,20 @@ impl Interp<'_> {
     pub fn get_item(&mut self, object: &Value, index: &Value) -> Eval<Value> {
         match (object, index) {
             (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Poisoned),
+            (Value::Missing(finding), _) | (_, Value::Missing(finding)) => Err(self.missing(finding)),
+            (Value::Complex(complex), _) => self.complex_item(&complex.clone(), index),
             (Value::Tensor(tensor), _) => self.tensor_get(tensor, index),
             (Value::Dict(table), _) => {
                 let key = self.key(index)?;
-                let found = table.map.borrow().get(&key).cloned();
+                let (found, default) = {
+                    let map = table.map.borrow();
+                    (map.get(&key).cloned(), map.default.clone())
+                };
+                if let (None, Some(factory)) = (&found, default) {
+                    let made = self.call(&factory, vec![], vec![])?;
+                    self.set_item(object, index, made.clone())?;
+                    return Ok(made);
+                }
                 match found {
                     Some(value) => Ok(value),
                     None => {
@@ -58,7 +68,15 @@ impl Interp<'_> {
                 let picked = self.slice_items(&items, parts)?;
                 self.list(picked)
             }
-            (Value::Instance(instance), _) => self.child(instance, index),
+            (Value::Instance(instance), _) if instance.class.is_a("NamedTuple") => {
+                let items = Value::tuple(instance.tuple_items());
+                self.get_item(&items, index)
+            }
+            (Value::Instance(instance), _) => match self.special(instance, "__getitem__") {
+                Some(method) => self.call(&method, vec![index.clone()], vec![]),
+                None => self.child(instance, index),
+            },
+            (Value::Class(class), Value::Str(name)) if class.is_a("Enum") => self.attribute(object, &name.clone()),
             (Value::Class(_), _) => Ok(object.clone()),
             (other, _) => self.type_error(format!("'{}' object is not subscriptable", other.kind())),
         }
@@ -193,6 +211,11 @@ impl Interp<'_> {
                 instance.set(&name, value);
                 Ok(())
             }
+            (Value::Instance(instance), _) if self.special(instance, "__setitem__").is_some() => {
+                let method = self.special(instance, "__setitem__").expect("just found");
+                self.call(&method, vec![index.clone(), value], vec![]).map(drop)
+            }
+            (Value::Silent, _) => Ok(()),
             (other, _) => self.type_error(format!("'{}' object does not support item assignment", other.kind())),
         }
     }

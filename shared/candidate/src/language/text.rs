@@ -32,6 +32,17 @@ impl Interp<'_> {
             Value::Instance(object) if ["ModuleDict", "ParameterDict"].iter().any(|c| object.class.is_a(c)) => {
                 super::builtins::children(object).into_iter().map(|(n, _)| Value::Str(n)).collect()
             }
+            Value::Instance(object) if object.class.is_a("NamedTuple") => object.tuple_items(),
+            Value::Class(class) if class.is_a("Enum") => {
+                let attrs = class.attrs.borrow();
+                attrs.strings().filter(|(_, v)| matches!(v, Value::Instance(_))).map(|(_, v)| v.clone()).collect()
+            }
+            Value::Instance(object) if self.special(object, "__iter__").is_some() => {
+                let method = self.special(object, "__iter__").expect("just found");
+                let items = self.call(&method, vec![], vec![])?;
+                return self.deeper(|s| s.iterate(&items));
+            }
+            Value::Missing(finding) => return Err(self.missing(finding)),
             Value::Poison => return Err(Stop::Poisoned),
             other => return self.type_error(format!("'{}' object is not iterable", other.kind())),
         };

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::builtins::Builtin;
+use super::complex::Complex;
 use super::tensor::Tensor;
+use crate::finding::Finding;
 use crate::ir::DType;
 
 /// Any value. Containers are shared and mutable as in Python.
@@ -38,9 +40,14 @@ pub enum Value {
     Type(&'static str),
     /// Something from `typing`; means nothing at run time.
     Typing,
+    /// A logger and the like: whatever it offers does nothing and is false.
+    Silent,
+    /// Something that was imported and is not there: refused once it is used.
+    Missing(Rc<Finding>),
     DType(&'static str),
     Device,
     Tensor(Rc<Tensor>),
+    Complex(Rc<Complex>),
     Decorator(&'static str),
     Property(Rc<Function>),
     Static(Rc<Function>),
@@ -90,6 +97,8 @@ pub enum Key {
 pub struct Dict {
     index: HashMap<Key, usize>,
     entries: Vec<(Key, Value, Value)>,
+    /// What makes a missing entry (`collections.defaultdict`).
+    pub default: Option<Box<Value>>,
 }
 
 impl Dict {
@@ -201,6 +210,12 @@ impl Instance {
         self.attrs.borrow().get_str(name).cloned()
     }
 
+    /// The entries of a named tuple, in order.
+    pub fn tuple_items(&self) -> Vec<Value> {
+        let fields = self.class.lineage().into_iter().find_map(|c| c.fields.borrow().clone()).unwrap_or_default();
+        fields.iter().map(|(name, _)| self.get(name).unwrap_or(Value::None)).collect()
+    }
+
     pub fn set(&self, name: &str, value: Value) {
         self.attrs.borrow_mut().insert_str(name, value);
     }
@@ -282,12 +297,15 @@ impl Value {
             Self::Static(_) | Self::ClassMethod(_) | Self::Decorator(_) => "function".into(),
             Self::Property(_) => "property".into(),
             Self::Class(_) | Self::Type(_) | Self::Typing => "type".into(),
+            Self::Silent => "logger".into(),
+            Self::Missing(_) => "missing import".into(),
             Self::Instance(object) => object.class.name.to_string(),
             Self::Super(_) => "super".into(),
             Self::Module(name) => format!("module '{name}'"),
             Self::DType(_) => "torch.dtype".into(),
             Self::Device => "torch.device".into(),
             Self::Tensor(_) => "Tensor".into(),
+            Self::Complex(_) => "complex Tensor".into(),
         }
     }
 

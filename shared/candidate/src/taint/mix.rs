@@ -3,7 +3,7 @@
 use super::element::{Element, Value};
 use super::tensor::Tensor;
 use super::transfer::Operand;
-use crate::ir::eval::{evaluate, matmul_batches, reduced_index};
+use crate::ir::eval::{broadcast_index, evaluate, matmul_batches, reduced_index};
 use crate::ir::{Axis, DType, Op, Reduction};
 
 /// A sum under way: known as long as every term is, and blind to exact zeros.
@@ -82,6 +82,28 @@ pub fn convolve(x: Operand<'_>, w: Operand<'_>, shape: &[usize], dilation: usize
             }
             out.push(sum.element());
         }
+    }
+    Tensor::of(out)
+}
+
+/// Circular convolution: every pair of elements that are not exactly zero meets at the sum of their places.
+pub fn circular(a: Operand<'_>, b: Operand<'_>, shape: &[usize]) -> Tensor {
+    let (size, n) = (shape[shape.len() - 1], shape.iter().product());
+    let (i, j) = (broadcast_index(a.0, shape), broadcast_index(b.0, shape));
+    let mut out = Vec::with_capacity(n);
+    let mut row = vec![Sum::EMPTY; size];
+    for start in (0..n).step_by(size.max(1)) {
+        row.fill(Sum::EMPTY);
+        for p in 0..size {
+            let left = a.1.at(i[start + p]);
+            if left.zero() {
+                continue;
+            }
+            for q in 0..size {
+                row[(p + q) % size].product(left, b.1.at(j[start + q]));
+            }
+        }
+        out.extend(row.iter().map(|s| s.element()));
     }
     Tensor::of(out)
 }

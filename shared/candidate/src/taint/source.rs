@@ -133,6 +133,14 @@ pub fn sources(node: &Node, operands: &[(&[usize], &Tensor)], at: usize) -> Sour
             let open = pairs.filter(|&(i, w)| !operands[0].1.at(i).zero() && !operands[1].1.at(w).zero());
             make(Kind::Mix, open.flat_map(|(i, w)| [(0, i), (1, w)]).collect(), vec![(0, row * x[2] + t)])
         }
+        Op::CircularConv => {
+            let size = shape[shape.len() - 1];
+            let (i, j) = (broadcast_index(operands[0].0, shape), broadcast_index(operands[1].0, shape));
+            let (start, t) = (at - at % size, at % size);
+            let pairs = (0..size).map(|p| (i[start + p], j[start + (t + size - p) % size]));
+            let open = pairs.filter(|&(p, q)| !operands[0].1.at(p).zero() && !operands[1].1.at(q).zero());
+            make(Kind::Mix, open.flat_map(|(p, q)| [(0, p), (1, q)]).collect(), vec![(0, i[at]), (1, j[at])])
+        }
         Op::DepthwiseConvWeight { .. } => {
             let all = |k: usize| (0..operands[k].0.iter().product()).map(move |i| (k, i));
             make(Kind::Mix, all(0).chain(all(1)).collect(), vec![])

@@ -19,7 +19,8 @@ pub fn transfer(node: &Node, operands: &[Operand<'_>]) -> Tensor {
         return folded;
     }
     let free = |t: &Tensor| matches!(t, Tensor::Uniform(e) if *e == Element::FREE);
-    if operands.iter().all(|(_, t)| free(t)) {
+    // What is put around a parameter is known.
+    if operands.iter().all(|(_, t)| free(t)) && !matches!(node.op, Op::Pad { .. }) {
         return Tensor::Uniform(Element::FREE);
     }
     let n = node.elements();
@@ -46,6 +47,7 @@ pub fn transfer(node: &Node, operands: &[Operand<'_>]) -> Tensor {
         Op::ArgMax(axis) => mix::argmax(operands[0], *axis, n),
         Op::ArgSort { axis, .. } => mix::argsort(operands[0], *axis),
         Op::DepthwiseConv { dilation } => mix::convolve(operands[0], operands[1], shape, *dilation),
+        Op::CircularConv => mix::circular(operands[0], operands[1], shape),
         Op::DepthwiseConvWeight { .. } => {
             let all = operands.iter().flat_map(|(s, t)| (0..s.iter().product()).map(|i| t.at(i)));
             Tensor::Uniform(all.fold(Element::FREE, Element::join))

@@ -59,6 +59,21 @@ fn constructs_of_the_language_trace() {
         "for i in range(3):\n    pass\nelse:\n    i = 9\nassert i == 9\nreturn x if i > 3 else None",
         "try:\n    raise ValueError('no')\nexcept (KeyError, ValueError) as e:\n    assert str(e) == 'no'\nfinally:\n    y = x\nreturn y",
         "try:\n    import flash_attn\nexcept ImportError:\n    flash_attn = None\nassert flash_attn is None\nreturn x",
+        "def kind(v):\n    match v:\n        case None | False:\n            return 'none'\n        case 1 | 2:\n            return 'few'\n        case int(n) if n > 9:\n            return f'many {n}'\n        case [a, *rest]:\n            return len(rest)\n        case {'k': inner}:\n            return inner\n        case str():\n            return 'text'\n        case _:\n            return 'other'\nassert [kind(v) for v in (None, 2, 12, [1, 2, 3], {'k': 5}, 'a', 3)] == ['none', 'few', 'many 12', 2, 5, 'text', 'other']\nreturn x",
+        // objects
+        "from enum import Enum\nclass Mode(Enum):\n    FAST = 'fast'\n    SLOW = 'slow'\nassert Mode.FAST.value == 'fast' and Mode.SLOW.name == 'SLOW' and Mode.FAST is Mode.FAST and Mode.FAST != Mode.SLOW\nreturn x",
+        "from collections import namedtuple, defaultdict, OrderedDict\nP = namedtuple('P', 'a b')\np = P(1, b=2)\na, b = p\nassert (a, b, p.a, p[1], len(p)) == (1, 2, 1, 2, 2) and isinstance(p, tuple)\nd = defaultdict(list)\nd['k'].append(3)\nassert d['k'] == [3] and dict(d) == {'k': [3]}\nreturn x",
+        "from typing import NamedTuple, Optional\nclass S(NamedTuple):\n    a: int\n    b: Optional[int] = None\n    def total(self):\n        return self.a + (self.b or 0)\ns = S(1)\nassert s.total() == 1 and s.b is None\nreturn x",
+        "class A:\n    def __init__(self):\n        self._v = 1\n    @property\n    def v(self):\n        return self._v\n    @v.setter\n    def v(self, value):\n        self._v = value * 2\n    def __len__(self):\n        return 3\n    def __getitem__(self, i):\n        return i * self._v\n    def __contains__(self, i):\n        return i == 7\n    def __add__(self, other):\n        return self._v + other\n    def __iter__(self):\n        return iter([1, 2])\na = A()\na.v = 4\nassert (a.v, len(a), a[2], 7 in a, a + 1, list(a)) == (8, 3, 16, True, 9, [1, 2])\nreturn x",
+        // imports that the path taken does not need
+        "import triton\nimport triton.language as tl\nfrom flash_attn import flash_attn_func\n@triton.jit\ndef kernel(p, n: tl.constexpr):\n    tl.load(p)\nif False:\n    kernel(x, 3)\nreturn x",
+        "import os\nimport logging\nlogger = logging.getLogger(__name__)\nlogger.warning('no')\nassert os.environ.get('MODE', 'a') == 'a' and os.getenv('MODE') is None and not os.environ\nreturn x",
+        "from itertools import chain, product, accumulate\nfrom operator import mul\nfrom functools import reduce as fold\nfrom contextlib import nullcontext\nassert list(chain([1], [2])) == [1, 2] and len(list(product('ab', [1, 2]))) == 4 and list(accumulate([1, 2, 3])) == [1, 3, 6] and fold(mul, [2, 3]) == 6\nwith nullcontext():\n    y = x\nreturn y",
+        "from torch.utils.checkpoint import checkpoint\nreturn checkpoint(lambda a, b: a * b, x, 2.0, use_reentrant=False)",
+        "from einops import pack, unpack\ny, shapes = pack([x, x[:, 0]], 'b * d')\nassert y.shape == (2, 9, 32)\na, b = unpack(y, shapes, 'b * d')\nassert a.shape == (2, 8, 32) and b.shape == (2, 32)\nreturn a",
+        // complex tensors
+        "z = torch.view_as_complex(x.view(2, 8, 16, 2)) * torch.polar(torch.ones(8, 16), torch.arange(128.0).view(8, 16))\nassert z.shape == (2, 8, 16) and z.is_complex() and not x.is_complex()\nreturn torch.view_as_real(z).flatten(2)",
+        "y = torch.fft.irfft(torch.fft.rfft(x, n=16, dim=1) * torch.fft.rfft(x[0], n=16, dim=0)[None], n=16, dim=1)\nreturn y[:, :8]",
         // numbers
         "assert 7 // -2 == -4 and 7 % -2 == -1 and 2 ** 10 == 1024 and 2 ** -1 == 0.5 and -7 // 2 == -4\nreturn x",
         "assert 1 < 2 <= 2 != 3 and not (1 > 2) and (None or 5) == 5 and round(2.5) == 2 and int(-1.7) == -1\nreturn x",
@@ -180,7 +195,9 @@ fn detach_and_no_grad_cut_the_gradient_and_nothing_else() {
 /// (forward, kind, line within forward, part of the message)
 const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
     ("import os\nreturn x", FindingKind::Import, 1, "import of 'os' is not allowed"),
-    ("from numpy import array\nreturn x", FindingKind::Import, 1, "import of 'numpy' is not allowed"),
+    ("from scipy import linalg\nreturn linalg.det(x)", FindingKind::Import, 1, "import of 'scipy' is not allowed"),
+    ("from .utils import f\nreturn f(x)", FindingKind::Import, 1, "import of '.utils'"),
+    ("from numpy import arrai\nreturn x", FindingKind::Name, 1, "unknown function or class 'numpy.arrai'"),
     ("return torch.einsum('btd,bsd->bts', x, x[:, :, :3])", FindingKind::Shape, 1, "label 'd' has sizes 32 and 3"),
     ("return x @ x", FindingKind::Shape, 1, "inner sizes 32 and 8 differ"),
     ("return y", FindingKind::Name, 1, "unknown name 'y'"),
@@ -213,7 +230,9 @@ const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
         "shares memory",
     ),
     ("return nn.BatchNorm1d(3)(x)", FindingKind::Unsupported, 1, "'torch.nn.BatchNorm1d' is not supported"),
-    ("return torch.fft.rfft(x)", FindingKind::Unsupported, 1, "'torch.fft' is not supported"),
+    ("return torch.fft.rfft2(x)", FindingKind::Unsupported, 1, "'torch.fft.rfft2' is not supported"),
+    ("return torch.fft.rfft(x).sigmoid()", FindingKind::Unsupported, 1, "sigmoid() of a complex tensor"),
+    ("return x.cummax(1)[1]", FindingKind::Type, 1, "the indices of a running extremum"),
     ("return (x", FindingKind::Syntax, 1, "not valid Python"),
 ];
 

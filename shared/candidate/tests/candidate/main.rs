@@ -5,5 +5,6 @@ mod cost;
 mod gate;
 mod language;
 mod layers;
+mod programs;
 mod reference;
 mod seeds;

@@ -40,7 +40,7 @@ pub(super) fn differentiable(op: &Op) -> bool {
         Op::CumSum(_) | Op::CumProd(_) | Op::Reshape | Op::Permute(_) | Op::Expand | Op::Slice { .. } => true,
         Op::SliceScatter { .. } | Op::Cat(_) | Op::Pad { .. } | Op::Flip(_) | Op::Gather(_) => true,
         Op::IndexSelect(_) | Op::ScatterAdd(_) | Op::IndexAdd(_) => true,
-        Op::DepthwiseConv { .. } | Op::DepthwiseConvWeight { .. } => true,
+        Op::DepthwiseConv { .. } | Op::DepthwiseConvWeight { .. } | Op::CircularConv => true,
     }
 }
 
@@ -60,6 +60,7 @@ pub(super) fn parts(graph: &mut Graph, y: NodeId, node: &Node, g: NodeId, needs:
         Op::Binary(f) => rules_elementwise::binary(graph, &ctx, *f),
         Op::Where => rules_elementwise::select(graph, &ctx),
         Op::Matmul => rules_matmul::matmul(graph, &ctx),
+        Op::CircularConv => rules_matmul::circular(graph, &ctx),
         Op::DepthwiseConv { dilation } => rules_matmul::conv(graph, &ctx, *dilation),
         Op::DepthwiseConvWeight { dilation, .. } => rules_matmul::conv_weight(graph, &ctx, *dilation),
         Op::Reduce { kind, axes } => rules_reduce::reduce(graph, &ctx, *kind, axes),

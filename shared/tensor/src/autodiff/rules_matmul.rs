@@ -4,6 +4,7 @@ use move37_candidate::ir::{Axis, Error, Graph, NodeId, Op};
 
 use super::contributions::Part;
 use super::rules::{Context, Parts};
+use super::tools::unbroadcast;
 
 /// `da = g b^T`, `db = a^T g`; batch axes that an operand broadcast are contracted, not summed afterwards.
 pub(super) fn matmul(graph: &mut Graph, ctx: &Context<'_>) -> Result<Parts, Error> {
@@ -91,6 +92,24 @@ pub(super) fn conv(graph: &mut Graph, ctx: &Context<'_>, dilation: usize) -> Res
     if ctx.needs[1] {
         let dw = graph.apply(Op::DepthwiseConvWeight { dilation, taps }, &[x, ctx.g])?;
         parts.push((1, Part::Whole(dw)));
+    }
+    Ok(parts)
+}
+
+/// A factor's gradient is the convolution of `g` with the other factor reversed in the circle: index i goes to -i.
+pub(super) fn circular(graph: &mut Graph, ctx: &Context<'_>) -> Result<Parts, Error> {
+    let mut parts = Vec::new();
+    for operand in (0..2).filter(|&k| ctx.needs[k]) {
+        let other = ctx.input(1 - operand);
+        let axis = graph.shape(other).len() - 1;
+        let size = graph.shape(other)[axis];
+        let first = graph.slice(other, axis, 0, 1, 1)?;
+        let rest = graph.slice(other, axis, 1, size - 1, 1)?;
+        let rest = graph.apply(Op::Flip(axis), &[rest])?;
+        let reversed = graph.cat(&[first, rest], axis)?;
+        let d = graph.apply(Op::CircularConv, &[ctx.g, reversed])?;
+        let shape = graph.shape(ctx.input(operand)).to_vec();
+        parts.push((operand, Part::Whole(unbroadcast(graph, d, &shape)?)));
     }
     Ok(parts)
 }

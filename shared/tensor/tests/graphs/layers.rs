@@ -7,27 +7,13 @@ use move37_candidate::ir::{DType, NodeId, Op, ParamKind};
 use move37_candidate::language::{Dims, Options as TraceOptions, trace};
 use move37_tensor::{Options, Program, gradients, init_params};
 
+use super::programs::{SIZES, programs};
 use super::support::{floats, tensor};
 
-const EXPECTED: &str = include_str!("../../../candidate/tests/candidate/reference/layers.json");
-const LAYERS: &[(&str, &str)] = &[
-    ("annealed_memory", include_str!("../../../candidate/tests/candidate/programs/annealed_memory.py")),
-    ("delta_fir_router", include_str!("../../../candidate/tests/candidate/programs/delta_fir_router.py")),
-    ("fla_delta_net", include_str!("../../../candidate/tests/candidate/programs/fla_delta_net.py")),
-    ("fla_gated_delta_net", include_str!("../../../candidate/tests/candidate/programs/fla_gated_delta_net.py")),
-    ("fla_gla", include_str!("../../../candidate/tests/candidate/programs/fla_gla.py")),
-    ("fla_linear_attn", include_str!("../../../candidate/tests/candidate/programs/fla_linear_attn.py")),
-    ("fla_retention", include_str!("../../../candidate/tests/candidate/programs/fla_retention.py")),
-    ("fla_simple_gla", include_str!("../../../candidate/tests/candidate/programs/fla_simple_gla.py")),
-    ("gated_long_filter", include_str!("../../../candidate/tests/candidate/programs/gated_long_filter.py")),
-    ("statistics_router", include_str!("../../../candidate/tests/candidate/programs/statistics_router.py")),
-    (
-        "straight_through_experts",
-        include_str!("../../../candidate/tests/candidate/programs/straight_through_experts.py"),
-    ),
-    ("window_and_state", include_str!("../../../candidate/tests/candidate/programs/window_and_state.py")),
-];
+/// Of single precision against double, relative to the root mean square.
+const TOLERANCE: f64 = 1e-4;
 
+const EXPECTED: &str = include_str!("../../../candidate/tests/candidate/reference/layers.json");
 fn wave(shape: &[usize], phase: f64, scale: f64, shift: f64) -> Tensor {
     let n = shape.iter().product::<usize>();
     let data: Vec<f32> =
@@ -39,9 +25,11 @@ fn wave(shape: &[usize], phase: f64, scale: f64, shift: f64) -> Tensor {
 fn layers_have_the_outputs_and_gradients_of_pytorch() {
     let expected: serde_json::Value = serde_json::from_str(EXPECTED).unwrap();
     let mut wrong = Vec::new();
-    for (name, source) in LAYERS {
-        let dims = Dims { batch: 2, time: 37, d_model: 16, num_heads: 2, args: Default::default() };
-        let mut graph = trace(source, &dims, &TraceOptions::default()).unwrap().graph;
+    let pairs = programs().into_iter().flat_map(|p| SIZES.map(|size| (p.clone(), size)));
+    for ((name, source), (size, [batch, time, d_model, num_heads])) in pairs {
+        let dims = Dims { batch, time, d_model, num_heads, args: Default::default() };
+        let expected = &expected[&name][size];
+        let mut graph = trace(&source, &dims, &TraceOptions::default()).unwrap().graph;
         let mut names: Vec<&str> =
             graph.params.iter().filter(|p| p.kind == ParamKind::Trained).map(|p| p.name.as_str()).collect();
         names.sort_unstable();
@@ -68,24 +56,28 @@ fn layers_have_the_outputs_and_gradients_of_pytorch() {
         let found = gradients(&mut graph, output, cotangent, &wrt).unwrap();
         graph.outputs = [output].into_iter().chain(found.iter().flatten().copied()).collect();
         let program = Program::new(graph.clone(), Options::default()).unwrap();
-        let results = program.run(&params, &[wave(&[2, 37, 16], 0.0, 1.0, 0.0)]).unwrap();
+        let results = program.run(&params, &[wave(&[batch, time, d_model], 0.0, 1.0, 0.0)]).unwrap();
         let got = floats(&results[0]);
-        let largest = got.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        for (k, want) in expected[name]["output"].as_array().unwrap().iter().enumerate() {
-            if (f64::from(got[k * 13]) - want.as_f64().unwrap()).abs() > 1e-4 * f64::from(largest) {
-                wrong.push(format!("{name}: element {}: {} is not {want}", k * 13, got[k * 13]));
-                break;
-            }
+        let scale = expected["norm"].as_f64().unwrap() / (got.len() as f64).sqrt();
+        let probes = expected["output"].as_array().unwrap().iter().enumerate();
+        let apart = probes.map(|(k, want)| (f64::from(got[k * 29]) - want.as_f64().unwrap()).abs() / scale);
+        let apart = apart.fold(0.0f64, f64::max);
+        if apart.is_nan() || apart > TOLERANCE {
+            wrong.push(format!("{name} at {size}: outputs apart by {apart:.1e}"));
         }
         let mut computed = results.iter().skip(1);
         for ((p, _), gradient) in nodes.iter().zip(&found) {
             let values = gradient.map_or_else(Vec::new, |_| floats(computed.next().unwrap()));
             let sum: f64 = values.iter().enumerate().map(|(j, g)| f64::from(*g) * (j as f64).cos()).sum();
-            let scale: f64 = values.iter().map(|g| f64::from(g.abs())).sum();
+            let norm = values.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
             let param = &graph.params[*p].name;
-            let want = expected[name]["gradients"][param].as_f64().unwrap();
-            if (sum - want).abs() > 1e-4 * scale + 1e-9 {
-                wrong.push(format!("{name}: gradient of {param}: {sum} is not {want} (scale {scale})"));
+            let want = &expected["gradients"][param];
+            let (dot, length) = (want[0].as_f64().unwrap(), want[1].as_f64().unwrap());
+            // The sum runs over all elements, so that its error grows with their number.
+            let allowed = TOLERANCE * (length * (values.len() as f64).sqrt().max(1.0) + 1e-4);
+            let apart = (sum - dot).abs().max((norm - length).abs());
+            if apart.is_nan() || apart > allowed {
+                wrong.push(format!("{name} at {size}: gradient of {param}: {sum}, {norm} are not {dot}, {length}"));
             }
         }
     }

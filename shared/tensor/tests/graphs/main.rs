@@ -9,5 +9,7 @@ mod gradients;
 mod layers;
 mod learning;
 mod probing;
+#[path = "../../../candidate/tests/candidate/programs.rs"]
+mod programs;
 
 mod support;

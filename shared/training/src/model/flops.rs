@@ -31,12 +31,20 @@ fn cost(graph: &Graph, node: &Node) -> f64 {
         Op::CumSum(_) | Op::CumProd(_) => own,
         Op::ArgSort { axis, .. } => own * (node.shape[*axis].max(2) as f64).log2(),
         Op::ScatterAdd(_) | Op::IndexAdd(_) => size(2),
+        Op::CircularConv => {
+            let size = graph.shape(node.inputs[0]).last().copied().unwrap_or(1).max(2) as f64;
+            2.5 * size.log2() * (size_of_operands(graph, node) + own) + 3.0 * own
+        }
         Op::DepthwiseConv { .. } => 2.0 * own * graph.shape(node.inputs[1])[1] as f64,
         Op::DepthwiseConvWeight { taps, .. } => 2.0 * size(1) * *taps as f64,
         Op::Input(_) | Op::Param(_) | Op::Full(_) | Op::Arange { .. } | Op::Literal(_) | Op::Random { .. } => 0.0,
         Op::Cast | Op::Reshape | Op::Permute(_) | Op::Expand | Op::Slice { .. } | Op::SliceScatter { .. } => 0.0,
         Op::Cat(_) | Op::Pad { .. } | Op::Flip(_) | Op::Gather(_) | Op::IndexSelect(_) => 0.0,
     }
+}
+
+fn size_of_operands(graph: &Graph, node: &Node) -> f64 {
+    node.inputs.iter().map(|&i| graph.node(i).elements() as f64).sum()
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ pub const TABLE: &[Builtin] = &[
             let x = a.tensor(s, "input")?;
             match x.layout {
                 Layout::Contiguous => Ok(Value::Tensor(x)),
-                Layout::Strided => copy(s, &x),
+                Layout::Strided => {
+                    let node = s.read(&x)?;
+                    Ok(Value::Tensor(Tensor::fresh(node, Layout::Contiguous)))
+                }
                 Layout::Unknown => {
                     let node = s.read(&x)?;
                     Ok(Value::Tensor(Tensor::perhaps_view(&x, node)))

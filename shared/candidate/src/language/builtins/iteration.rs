@@ -22,6 +22,11 @@ pub const TABLE: &[Builtin] = &[
                     None => return s.type_error("len() of a 0-d tensor"),
                 },
                 Value::Instance(object) if object.class.is_a("Module") => super::children(object).len(),
+                Value::Instance(object) if object.class.is_a("NamedTuple") => object.tuple_items().len(),
+                Value::Instance(object) if s.special(object, "__len__").is_some() => {
+                    let method = s.special(object, "__len__").expect("just found");
+                    return s.call(&method, vec![], vec![]);
+                }
                 other => return s.type_error(format!("object of type '{}' has no len()", other.kind())),
             };
             Ok(Value::Int(n as i64))

@@ -30,6 +30,7 @@ mod pieces;
 mod python;
 mod reduce;
 mod shape;
+mod standard;
 mod wrappers;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ pub use args::Args;
 pub use module::{all_modules, children, named_parameters};
 pub use modules::{install, names as classes, refused};
 pub use nn::make_parameter;
+pub use objects::is_instance;
 
 use super::interp::{Eval, Interp};
 use super::value::Value;
@@ -80,6 +82,26 @@ pub const CUDA: u32 = 1 << 16;
 /// In `torch.special`.
 pub const SPECIAL: u32 = 1 << 17;
 
+/// In `itertools`.
+pub const ITERTOOLS: u32 = 1 << 18;
+/// In `operator`.
+pub const OPERATOR: u32 = 1 << 19;
+/// In `copy`.
+pub const COPY: u32 = 1 << 20;
+/// In `contextlib`.
+pub const CONTEXTLIB: u32 = 1 << 21;
+/// In `collections`.
+pub const COLLECTIONS: u32 = 1 << 22;
+/// In `torch.utils.checkpoint`.
+pub const CHECKPOINT: u32 = 1 << 23;
+/// In `torch.compiler` and `torch._dynamo`.
+pub const TORCH_COMPILER: u32 = 1 << 24;
+/// In `os`.
+pub const ENVIRONMENT: u32 = 1 << 25;
+
+/// In `torch.fft`.
+pub const FFT: u32 = 1 << 26;
+
 /// A built-in function.
 pub struct Builtin {
     /// Its name; several, separated by `|`, where they are the same function.
@@ -94,7 +116,24 @@ pub struct Builtin {
 
 /// Modules reached through others, not imported by themselves.
 pub const INNER_MODULES: &[&str] =
-    &["torch.linalg", "torch.cuda", "torch.jit", "torch.nn.utils", "torch.special", "torch.autograd", "torch.amp"];
+    &[
+        "torch.linalg",
+        "torch.cuda",
+        "torch.cuda.amp",
+        "torch.jit",
+        "torch.nn.utils",
+        "torch.nn.modules",
+        "torch.nn.parameter",
+        "torch.special",
+        "torch.autograd",
+        "torch.amp",
+        "torch.compiler",
+        "torch._dynamo",
+        "einops.layers",
+        "einops.layers.torch",
+        "torch.utils",
+        "torch.utils.checkpoint",
+    ];
 
 const TABLES: &[&[Builtin]] = &[
     elementwise::TABLE,
@@ -119,6 +158,8 @@ const TABLES: &[&[Builtin]] = &[
     iteration::TABLE,
     containers::TABLE,
     init::TABLE,
+    standard::TABLE,
+    super::complex::TABLE,
 ];
 
 static INDEX: LazyLock<HashMap<&'static str, Vec<&'static Builtin>>> = LazyLock::new(|| {
@@ -145,7 +186,8 @@ fn place(module: &str) -> Option<u32> {
     Some(match module {
         "torch" => TORCH,
         "torch.nn.functional" => F,
-        "math" => MATH,
+        // Its functions of numbers.
+        "math" | "numpy" => MATH,
         "einops" => EINOPS,
         "torch.nn.init" => INIT,
         "torch.linalg" => LINALG,
@@ -154,6 +196,15 @@ fn place(module: &str) -> Option<u32> {
         "functools" => FUNCTOOLS,
         "dataclasses" => DATACLASSES,
         "warnings" => WARNINGS,
+        "itertools" => ITERTOOLS,
+        "operator" => OPERATOR,
+        "copy" => COPY,
+        "contextlib" => CONTEXTLIB,
+        "collections" => COLLECTIONS,
+        "torch.utils.checkpoint" => CHECKPOINT,
+        "torch.compiler" | "torch._dynamo" => TORCH_COMPILER,
+        "os" => ENVIRONMENT,
+        "torch.fft" => FFT,
         _ => return None,
     })
 }
@@ -184,6 +235,7 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("torch", "int16" | "short") => Some(Value::DType("int16")),
         ("torch", "int8") => Some(Value::DType("int8")),
         ("torch", "uint8") => Some(Value::DType("uint8")),
+        ("torch", "complex64" | "cfloat" | "complex128" | "cdouble") => Some(Value::DType("complex64")),
         ("torch", "bool") => Some(Value::DType("bool")),
         ("torch", "dtype" | "device" | "Generator") => Some(Value::Type(match name {
             "device" => "device",
@@ -193,15 +245,23 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("torch", "Tensor" | "FloatTensor") => Some(Value::Type("Tensor")),
         ("torch", "LongTensor") => Some(Value::Type("LongTensor")),
         ("torch", "Size") => Some(Value::Type("tuple")),
-        ("torch" | "math", "inf") => Some(Value::Float(f64::INFINITY)),
-        ("torch" | "math", "nan") => Some(Value::Float(f64::NAN)),
-        ("torch" | "math", "pi") => Some(Value::Float(std::f64::consts::PI)),
+        ("torch" | "math" | "numpy", "inf") => Some(Value::Float(f64::INFINITY)),
+        ("torch" | "math" | "numpy", "nan") => Some(Value::Float(f64::NAN)),
+        ("torch" | "math" | "numpy", "pi") => Some(Value::Float(std::f64::consts::PI)),
         ("torch" | "math", "e") => Some(Value::Float(std::f64::consts::E)),
         ("math", "tau") => Some(Value::Float(std::f64::consts::TAU)),
         ("torch", "no_grad" | "inference_mode") => Some(Value::Decorator("no_grad")),
         ("torch", "enable_grad" | "autocast") | ("torch.amp", "autocast") => Some(Value::Decorator("enable_grad")),
         ("dataclasses", "dataclass") => Some(Value::Decorator("dataclass")),
-        ("torch.nn", name) => modules::class(interp, name).map(Value::Class),
+        ("torch.nn" | "torch.nn.modules" | "torch.nn.parameter", name) => modules::class(interp, name).map(Value::Class),
+        ("enum", "Enum" | "IntEnum" | "StrEnum") => interp.classes.get("Enum").cloned().map(Value::Class),
+        ("enum", "auto") => Some(Value::Typing),
+        ("functools", "cached_property") => Some(Value::Decorator("property")),
+        ("torch", "__version__") => Some(Value::str("2.15.0")),
+        ("torch", "backends" | "_C" | "_inductor" | "profiler" | "version") => Some(Value::Silent),
+        ("torch.autograd", "Function") => interp.classes.get("Function").cloned().map(Value::Class),
+        ("warnings", "catch_warnings") => Some(Value::Silent),
+        ("os", "environ") => interp.dict(Default::default()).ok(),
         ("torch.jit", "ignore" | "export" | "unused" | "script_method") => Some(Value::Decorator("compile")),
         ("abc", "ABC") => Some(Value::Typing),
         ("collections", "OrderedDict") => Some(Value::Type("dict")),
@@ -248,13 +308,18 @@ pub fn no_grad_call() -> &'static Builtin {
     &CALL
 }
 
+/// `typing.cast`: its second argument.
+pub fn cast() -> &'static Builtin {
+    static CAST: Builtin =
+        Builtin { name: "cast", places: 0, signature: "typ,val", run: |_, a| Ok(a.value("val").clone()) };
+    &CAST
+}
+
 /// Why something known is refused.
 pub fn refusal(module: &str, name: &str) -> Option<&'static str> {
     match module {
         "torch.nn" => modules::refusal(name),
-        "torch" if matches!(name, "fft" | "rfft" | "irfft") => {
-            Some("an FFT mixes all time steps; use a causal convolution (F.conv1d on a padded input)")
-        }
+        "torch.fft" => Some("transforms of one dimension are rfft, irfft, fft and ifft"),
         _ => None,
     }
 }

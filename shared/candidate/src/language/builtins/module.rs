@@ -17,7 +17,7 @@ pub const MODULE: &[Builtin] = &[
             let this = object(s, a)?;
             let name = a.string(s, "name")?;
             s.outlives(this.born, &name)?;
-            if !matches!(a.value("tensor"), Value::Tensor(_) | Value::None) {
+            if !matches!(a.value("tensor"), Value::Tensor(_) | Value::Complex(_) | Value::None) {
                 return s.type_error(format!("register_buffer(): '{name}' must be a tensor or None"));
             }
             this.set(&name, a.value("tensor").clone());

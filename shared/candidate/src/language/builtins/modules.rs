@@ -42,7 +42,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("ModuleNotFoundError", "ImportError"),
     ("AssertionError", "Exception"),
     ("StopIteration", "Exception"),
+    ("StopAsyncIteration", "Exception"),
+    ("OSError", "Exception"),
+    ("RecursionError", "RuntimeError"),
     ("Warning", "Exception"),
+    ("ImportWarning", "Warning"),
+    ("FutureWarning", "Warning"),
+    ("RuntimeWarning", "Warning"),
+    ("PendingDeprecationWarning", "Warning"),
     ("UserWarning", "Warning"),
     ("DeprecationWarning", "Warning"),
 ];
@@ -72,6 +79,9 @@ pub fn install(s: &mut Interp<'_>) {
     }
     s.classes.insert("Parameter", make("Parameter", vec![], &[]));
     s.classes.insert("Buffer", make("Buffer", vec![], &[]));
+    for name in ["NamedTuple", "Enum", "Function"] {
+        s.classes.insert(name, make(name, vec![], &[]));
+    }
     s.classes.insert("finfo", make("finfo", vec![], &[]));
 }
 

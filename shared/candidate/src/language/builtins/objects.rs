@@ -134,12 +134,14 @@ fn try_attribute(s: &mut Interp<'_>, object: &Value, name: &str) -> Eval<Option<
     }
 }
 
-fn is_instance(s: &mut Interp<'_>, value: &Value, kind: &Value) -> Eval<bool> {
+/// `isinstance(value, kind)`
+pub fn is_instance(s: &mut Interp<'_>, value: &Value, kind: &Value) -> Eval<bool> {
     Ok(match (value, kind) {
         (Value::Instance(object), Value::Class(class)) => object.class.lineage().iter().any(|c| Rc::ptr_eq(c, class)),
         (Value::Tensor(t), Value::Class(class)) => {
             &*class.name == "Parameter" && matches!(t.storage.role.get(), Role::Parameter(_))
         }
+        (Value::Instance(object), Value::Type("tuple")) => object.class.is_a("NamedTuple"),
         (_, Value::Type(name)) => matches!(
             (value, *name),
             (_, "object")
@@ -149,11 +151,12 @@ fn is_instance(s: &mut Interp<'_>, value: &Value, kind: &Value) -> Eval<bool> {
                 | (Value::Str(_), "str")
                 | (Value::List(_), "list")
                 | (Value::Tuple(_), "tuple")
+                | (Value::Function(_) | Value::Native(_) | Value::Bound(_), "function")
                 | (Value::Dict(_), "dict")
                 | (Value::Set(_), "set")
                 | (Value::Range(..), "range")
                 | (Value::Slice(_), "slice")
-                | (Value::Tensor(_), "Tensor")
+                | (Value::Tensor(_) | Value::Complex(_), "Tensor")
                 | (Value::DType(_), "dtype")
                 | (Value::Device, "device")
                 | (Value::Class(_) | Value::Type(_), "type")
@@ -167,6 +170,7 @@ fn is_instance(s: &mut Interp<'_>, value: &Value, kind: &Value) -> Eval<bool> {
             }
             false
         }
+        (_, Value::Missing(_) | Value::Silent) | (Value::None, Value::Typing) => false,
         (_, Value::Typing) => return s.unsupported("isinstance() with a type from typing is not supported"),
         (_, other) => return s.type_error(format!("isinstance() with {}", other.kind())),
     })

@@ -1,74 +1,169 @@
 //! Libraries that are written in the language itself.
 //!
-//! A candidate that imports from `fla` gets definitions from `fla.py`, which run like the candidate's own text. What
-//! they do is blamed on the candidate's line that called them. The same file serves as `fla` where PyTorch checks numbers.
+//! A candidate that imports from `fla` or `transformers` gets definitions from the texts beside this file, which run
+//! like the candidate's own. What they do is blamed on the candidate's line that called them. The same texts serve as
+//! `fla` where PyTorch checks numbers (`tests/candidate/reference/fla_shim.py`).
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use ruff_python_ast::{ModModule, Stmt};
+use ruff_python_ast::{Expr, ModModule, Stmt};
 
 use super::interp::{Eval, Interp};
 use super::parse::{Lines, parse};
 use super::value::{Scope, ScopeKind, Value};
 
-const FLA: &str = include_str!("fla.py");
-
-/// Paths under which layers import from the library; all of them offer all of it.
-pub const PATHS: &[&str] = &[
-    "fla",
-    "fla.layers",
-    "fla.layers.utils",
-    "fla.models",
-    "fla.modules",
-    "fla.modules.activations",
-    "fla.modules.convolution",
-    "fla.modules.fused_norm_gate",
-    "fla.modules.l2norm",
-    "fla.modules.layernorm",
-    "fla.modules.rotary",
-    "fla.ops",
-    "fla.ops.delta_rule",
-    "fla.ops.gated_delta_rule",
-    "fla.ops.gla",
-    "fla.ops.linear_attn",
-    "fla.ops.retention",
-    "fla.ops.simple_gla",
+/// The texts in the order in which they may use each other; one that a name is asked of brings all before it that it
+/// needs.
+const PARTS: &[(&str, &[usize], &str)] = &[
+    ("fla", &[], include_str!("modules.py")),
+    ("fla", &[0], include_str!("chunks.py")),
+    ("fla", &[0, 1], include_str!("delta.py")),
+    ("fla", &[0, 1], include_str!("gated.py")),
+    ("fla", &[0], include_str!("norms.py")),
+    ("fla", &[0], include_str!("features.py")),
+    ("fla", &[0, 1, 2], include_str!("general.py")),
+    ("fla", &[0, 1, 3], include_str!("more.py")),
+    ("fla", &[0, 1, 3], include_str!("attention.py")),
+    ("transformers", &[0], include_str!("transformers.py")),
+    ("torch", &[], include_str!("torch.py")),
+    ("torch", &[10], include_str!("einops.py")),
 ];
 
-static MODULE: LazyLock<ModModule> =
-    LazyLock::new(|| parse(&Lines::new(FLA)).expect("the library is in the language; a test reads it"));
+/// Names of modules within the library; all of them offer all of it.
+const MODULES: &[&str] = &[
+    "layers", "models", "modules", "ops", "utils", "activations", "convolution", "fused_norm_gate", "l2norm", "layernorm",
+    "rotary", "feature_map", "token_shift", "delta_rule", "gated_delta_rule", "gla", "linear_attn", "retention",
+    "simple_gla", "rwkv6", "rwkv7", "hgrn", "gsa", "abc", "based", "kda", "comba", "lightning_attn", "gated_delta_product",
+];
 
-/// Names that the library offers.
-pub fn names() -> Vec<&'static str> {
-    let module: &'static ModModule = &MODULE;
-    let defined = module.body.iter().filter_map(|stmt| match stmt {
-        Stmt::FunctionDef(f) => Some(f.name.as_str()),
-        Stmt::ClassDef(c) => Some(c.name.as_str()),
+static PARSED: LazyLock<Vec<ModModule>> = LazyLock::new(|| {
+    let parse = |text: &str| parse(&Lines::new(text)).expect("the library is in the language; a test reads it");
+    PARTS.iter().map(|(_, _, text)| parse(text)).collect()
+});
+
+/// The part that defines a name.
+static DEFINED: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
+    let parsed: &'static [ModModule] = &PARSED;
+    let mut found = HashMap::new();
+    for (i, module) in parsed.iter().enumerate() {
+        let names = module.body.iter().filter_map(|stmt| match stmt {
+            Stmt::FunctionDef(f) => Some(f.name.as_str()),
+            Stmt::ClassDef(c) => Some(c.name.as_str()),
+            Stmt::Assign(a) => match &a.targets[..] {
+                [Expr::Name(name)] => Some(name.id.as_str()),
+                _ => None,
+            },
+            _ => None,
+        });
+        names.filter(|n| !n.starts_with('_') || *n == "_init_weights").for_each(|n| {
+            found.insert(n, i);
+        });
+    }
+    found
+});
+
+fn root(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
+}
+
+/// Whether a module is the library's.
+pub fn covers(path: &str) -> bool {
+    root(path) != "torch" && PARTS.iter().any(|(name, ..)| *name == root(path))
+}
+
+/// Names of PyTorch's modules and how the library marks what belongs to them.
+const MARKS: &[(&str, &str)] = &[
+    ("torch", "torch_"),
+    ("torch.special", "torch_"),
+    ("torch.nn.functional", "F_"),
+    ("torch.linalg", "linalg_"),
+    ("torch.nn", "nn_"),
+    ("einops", "einops_"),
+    ("einops.layers.torch", "layers_"),
+];
+
+/// The names that the library adds to one of PyTorch's modules.
+pub fn additions(module: &str) -> Vec<&'static str> {
+    let mark = MARKS.iter().find(|(m, _)| *m == module).map(|(_, mark)| *mark);
+    let all = names("torch").into_iter();
+    mark.map_or_else(Vec::new, |mark| all.filter_map(|n| n.strip_prefix(mark)).collect())
+}
+
+/// Functions of the library that are methods of tensors too: their first parameter is `input`.
+pub fn methods() -> Vec<&'static str> {
+    let parsed: &'static [ModModule] = &PARSED;
+    let defined = parsed.iter().zip(PARTS).filter(|(_, (name, ..))| *name == "torch").flat_map(|(m, _)| &m.body);
+    let methods = defined.filter_map(|stmt| match stmt {
+        Stmt::FunctionDef(f) => {
+            let first = f.parameters.args.first().map(|p| p.parameter.name.as_str());
+            f.name.as_str().strip_prefix("torch_").filter(|_| first == Some("input"))
+        }
         _ => None,
     });
-    defined.chain(["ACT2FN"]).filter(|n| !n.starts_with('_')).collect()
+    methods.collect()
+}
+
+/// The library's module of this path: any path under its name serves.
+pub fn module(path: &str) -> Option<&'static str> {
+    if !covers(path) {
+        return None;
+    }
+    let (name, ..) = PARTS.iter().find(|(name, ..)| *name == root(path))?;
+    Some(name)
+}
+
+/// Names that a library offers.
+pub fn names(library: &str) -> Vec<&'static str> {
+    let mut names: Vec<_> = DEFINED.iter().filter(|(_, i)| PARTS[**i].0 == library).map(|(n, _)| *n).collect();
+    names.sort_unstable();
+    names
 }
 
 impl Interp<'_> {
     /// Something in the library, which is read when it is first asked for.
     pub fn library_attribute(&mut self, path: &str, name: &str) -> Eval<Value> {
-        let known = names();
-        if !known.contains(&name) {
-            return self.unknown("function or class", &format!("{path}.{name}"), known.into_iter());
-        }
+        let Some(&part) = DEFINED.get(name) else {
+            if MODULES.contains(&name) {
+                return Ok(Value::Module(module(path).expect("the path is the library's")));
+            }
+            return self.unknown("function or class", &format!("{path}.{name}"), names(root(path)).into_iter());
+        };
         let scope = match &self.library {
-            Some(scope) => scope.clone(),
+            Some((scope, _)) => scope.clone(),
             None => {
                 let scope = Scope::new(ScopeKind::Module, None, Rc::default());
                 self.scopes.push(Rc::downgrade(&scope));
-                self.library = Some(scope.clone());
-                self.in_library(|s| s.block(&MODULE.body, &scope).map(drop))?;
+                self.library = Some((scope.clone(), vec![false; PARTS.len()]));
                 scope
             }
         };
+        for &needed in PARTS[part].1.iter().chain([&part]) {
+            let (_, read) = self.library.as_mut().expect("just made");
+            if !std::mem::replace(&mut read[needed], true) {
+                self.in_library(|s| s.block(&PARSED[needed].body, &scope).map(drop))?;
+            }
+        }
         let value = scope.vars.borrow().get(name).cloned();
         Ok(value.expect("every name of the library is defined in it"))
+    }
+
+    /// What the library adds to one of PyTorch's modules.
+    pub fn library_addition(&mut self, module: &str, name: &str) -> Eval<Option<Value>> {
+        let mark = MARKS.iter().find(|(m, _)| *m == module).map(|(_, mark)| *mark);
+        match mark.map(|mark| format!("{mark}{name}")).filter(|full| DEFINED.contains_key(full.as_str())) {
+            Some(full) => self.library_attribute("torch", &full).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A method of tensors that the library defines.
+    pub fn library_method(&mut self, name: &str) -> Eval<Option<Value>> {
+        match methods().contains(&name) {
+            true => self.library_addition("torch", name),
+            false => Ok(None),
+        }
     }
 
     /// Run text of the library: places are those of the caller, and what is refused is refused as a whole.

@@ -1,16 +1,28 @@
-"""Offer the candidate language's library text as the package `fla`."""
+"""Offer the candidate language's library texts as the packages `fla` and `transformers`."""
 
+import importlib.abc
+import importlib.machinery
 import pathlib
 import re
 import sys
-import types
 
-source = pathlib.Path(__file__).parents[3] / "src/language/library"
-paths = re.findall(r'"(fla[a-z0-9_.]*)",', (source / "mod.rs").read_text())
-library = types.ModuleType("fla")
-exec(compile((source / "fla.py").read_text(), "fla.py", "exec"), library.__dict__)
-for path in paths:
-    module = types.ModuleType(path)
-    module.__dict__.update({k: v for k, v in library.__dict__.items() if not k.startswith("__")})
-    module.__path__ = []
-    sys.modules[path] = module
+folder = pathlib.Path(__file__).parents[3] / "src/language/library"
+parts = re.findall(r'include_str!\("([a-z_]+\.py)"\)', (folder / "mod.rs").read_text())
+names = {}
+for part in parts:
+    exec(compile((folder / part).read_text(), part, "exec"), names)
+
+
+class Library(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Every path below the two names is a module that has everything."""
+
+    def find_spec(self, path, target_path=None, target=None):
+        if path.split(".")[0] in ("fla", "transformers"):
+            return importlib.machinery.ModuleSpec(path, self, is_package=True)
+        return None
+
+    def exec_module(self, module):
+        module.__dict__.update({k: v for k, v in names.items() if not k.startswith("__")})
+
+
+sys.meta_path.insert(0, Library())

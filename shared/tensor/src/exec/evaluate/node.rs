@@ -1,11 +1,11 @@
 //! Computing one node that is not part of a cluster.
 
-use move37_candidate::ir::{DType, Graph, Node, NodeId, Op};
+use move37_candidate::ir::{DType, Graph, Node, NodeId, Op, eval};
 
 use super::steps::Machine;
 use super::{elementwise, indexing, movement, reduction};
 use crate::Error;
-use crate::exec::kernels::{conv, copy, matmul};
+use crate::exec::kernels::{conv, copy, fft, matmul};
 use crate::exec::layout::Layout;
 use crate::exec::value::{Buffer, Data, Value};
 
@@ -61,6 +61,7 @@ pub(crate) fn compute<'a>(
             index: e.index,
             size: e.size,
         })?,
+        Op::CircularConv => circular(node, inputs, machine),
         Op::DepthwiseConv { dilation } => convolve(*dilation, node, inputs, machine),
         Op::DepthwiseConvWeight { dilation, .. } => convolve_weight(*dilation, node, inputs, machine),
     })
@@ -129,6 +130,19 @@ fn convolve<'a>(dilation: usize, node: &Node, inputs: &mut [Value<'a>], machine:
     let mut out = machine.pool.take(node.elements());
     let sizes = conv_sizes(x.shape(), node.shape[2], w.shape()[1], dilation);
     conv::forward(floats(x), floats(w), sizes, &mut out, machine.threads);
+    Value::f32(out, &node.shape)
+}
+
+fn circular<'a>(node: &Node, inputs: &mut [Value<'a>], machine: &mut Machine<'_>) -> Value<'a> {
+    settle(inputs, 0, machine);
+    settle(inputs, 1, machine);
+    let (a, b) = (&inputs[0], &inputs[1]);
+    let rank = node.shape.len();
+    let rows = |x: &Value<'_>| eval::broadcast_index(&x.shape()[..x.shape().len() - 1], &node.shape[..rank - 1]);
+    let (left, right) = (rows(a), rows(b));
+    let mut out = machine.pool.take(node.elements());
+    let operands = fft::Operands { a: floats(a), b: floats(b), left: &left, right: &right, size: node.shape[rank - 1] };
+    fft::circular(&operands, &mut out, machine.threads);
     Value::f32(out, &node.shape)
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod compute;
 pub(super) mod conv;
 pub(super) mod copy;
+pub(super) mod fft;
 pub(super) mod index;
 pub(super) mod integer;
 pub(super) mod math;
