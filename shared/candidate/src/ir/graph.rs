@@ -172,6 +172,15 @@ impl Graph {
 
     /// Elementwise function of two, broadcasting.
     pub fn binary(&mut self, f: Binary, a: NodeId, b: NodeId) -> Result<NodeId, Error> {
+        // A running sum without its own term is the sum until the step before: so it is seen, not only so it is.
+        if let (Binary::Sub, &Op::CumSum(axis)) = (f, &self.node(a).op)
+            && self.node(a).inputs[0] == b
+            && self.shape(a)[axis] > 0
+        {
+            let n = self.shape(a)[axis];
+            let before = self.slice(a, axis, 0, n - 1, 1)?;
+            return self.pad(before, axis, 1, 0, 0.0);
+        }
         self.plain(Op::Binary(f), &[a, b])
     }
 

@@ -120,7 +120,9 @@ pub fn fitted(
             Ok(object) => {
                 let taken: Vec<String> = trial.iter().map(|(n, v)| format!("{n}={v}")).collect();
                 let taken = taken.join(", ");
-                s.note(format!("constructed with {taken}, since the default does not fit; --arg chooses another value"));
+                s.note(format!(
+                    "constructed with {taken}, since the default does not fit; --arg chooses another value"
+                ));
                 return Ok(Some(object));
             }
         }
@@ -130,12 +132,43 @@ pub fn fitted(
 
 /// An object of the annotated configuration class, its fields set from the model's dimensions.
 fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims) -> Result<Option<Value>, Fail> {
-    let Some(Expr::Name(name)) = p.parameter.annotation.as_deref() else { return Ok(None) };
-    let found = s.globals.vars.borrow().get(name.id.as_str()).cloned();
-    let Some(Value::Class(class)) = found else { return Ok(None) };
-    let Some(fields) = class.fields.borrow().clone() else { return Ok(None) };
+    let annotated = match p.parameter.annotation.as_deref() {
+        Some(Expr::Name(name)) => Some(name.id.to_string()),
+        Some(Expr::StringLiteral(text)) => Some(text.value.to_str().to_owned()),
+        _ => None,
+    };
+    let found = {
+        let vars = s.globals.vars.borrow();
+        let of_text = |v: &Value| matches!(v, Value::Class(c) if c.user && c.name.ends_with("Config"));
+        annotated.and_then(|name| vars.get(&name).cloned()).filter(|v| matches!(v, Value::Class(_))).or_else(|| {
+            let mut configs: Vec<&Value> = vars.values().filter(|v| of_text(v)).collect();
+            (configs.len() == 1).then(|| configs.remove(0).clone())
+        })
+    };
+    // A configuration that is defined elsewhere has the names of the model's dimensions.
+    let class = match found {
+        Some(Value::Class(class)) => class,
+        _ => match s.library_attribute("transformers", "PretrainedConfig")? {
+            Value::Class(class) => class,
+            _ => return Ok(None),
+        },
+    };
+    let init = match class.find("__init__") {
+        Some(Value::Function(init)) => s.codes[init.code].params,
+        _ => None,
+    };
+    let fields: Vec<Rc<str>> = match (class.fields.borrow().clone(), init) {
+        (Some(fields), _) => fields.into_iter().map(|(name, _)| name).collect(),
+        (None, Some(params)) => {
+            let own = params.args.iter().skip(1).chain(&params.kwonlyargs).map(|p| p.parameter.name.as_str().into());
+            let open = params.kwarg.is_some() && params.args.len() == 1;
+            let all = WIDTH.iter().chain(HEADS).copied().chain(dims.args.keys().map(String::as_str));
+            own.chain(all.filter(|_| open).map(Into::into)).collect()
+        }
+        (None, None) => return Ok(None),
+    };
     let mut named = Vec::new();
-    for (field, _) in &fields {
+    for field in &fields {
         let value = match &**field {
             name if dims.args.contains_key(name) => argument(&dims.args[name]),
             name if WIDTH.contains(&name) => Value::Int(dims.d_model as i64),

@@ -114,7 +114,9 @@ impl<'a> Interp<'a> {
             return Err(Stop::Poisoned);
         }
         let missing = args.iter().chain(named.iter().map(|(_, v)| v)).find_map(|v| match v {
-            Value::Missing(finding) if !matches!(builtin.name, "isinstance" | "callable" | "partial" | "print") => Some(finding),
+            Value::Missing(finding) if !matches!(builtin.name, "isinstance" | "callable" | "partial" | "print") => {
+                Some(finding)
+            }
             _ => None,
         });
         if let Some(finding) = missing {
@@ -122,9 +124,7 @@ impl<'a> Interp<'a> {
         }
         use super::builtins::{EINOPS, F, FFT, LINALG, METHOD, TORCH};
         let tensors = builtin.places & (EINOPS | F | FFT | LINALG | METHOD | TORCH) != 0;
-        if tensors
-            && args.iter().any(super::complex::is_complex)
-            && !super::complex::knows_complex(builtin.name) {
+        if tensors && args.iter().any(super::complex::is_complex) && !super::complex::knows_complex(builtin.name) {
             return self.complex_call(builtin, args, named);
         }
         let args = Args::bind(self, builtin, args, named)?;

@@ -58,16 +58,65 @@ const SILENT: &[&str] = &["logging", "transformers.utils.logging", "transformers
 
 /// Python's modules that reach the world, draw random numbers or look into the interpreter.
 const WORLD: &[&str] = &[
-    "os", "sys", "io", "subprocess", "socket", "pathlib", "shutil", "ctypes", "pickle", "marshal", "importlib",
-    "multiprocessing", "threading", "asyncio", "concurrent", "urllib", "http", "requests", "tempfile", "glob", "signal",
-    "builtins", "inspect", "gc", "platform", "ssl", "random", "secrets", "time", "datetime", "code", "runpy", "atexit",
-    "sqlite3", "select", "resource", "mmap", "webbrowser", "ftplib", "smtplib", "telnetlib", "xmlrpc", "pty", "fcntl",
+    "os",
+    "sys",
+    "io",
+    "subprocess",
+    "socket",
+    "pathlib",
+    "shutil",
+    "ctypes",
+    "pickle",
+    "marshal",
+    "importlib",
+    "multiprocessing",
+    "threading",
+    "asyncio",
+    "concurrent",
+    "urllib",
+    "http",
+    "requests",
+    "tempfile",
+    "glob",
+    "signal",
+    "builtins",
+    "inspect",
+    "gc",
+    "platform",
+    "ssl",
+    "random",
+    "secrets",
+    "time",
+    "datetime",
+    "code",
+    "runpy",
+    "atexit",
+    "sqlite3",
+    "select",
+    "resource",
+    "mmap",
+    "webbrowser",
+    "ftplib",
+    "smtplib",
+    "telnetlib",
+    "xmlrpc",
+    "pty",
+    "fcntl",
 ];
 
 /// Decorators that change nothing about what a function computes.
 const TRANSPARENT: &[&str] = &[
-    "compile", "script", "overload", "cache", "lru_cache", "wraps", "abstractmethod", "allow_in_graph", "disable",
-    "custom_fwd", "custom_bwd",
+    "compile",
+    "script",
+    "overload",
+    "cache",
+    "lru_cache",
+    "wraps",
+    "abstractmethod",
+    "allow_in_graph",
+    "disable",
+    "custom_fwd",
+    "custom_bwd",
 ];
 
 fn root(path: &str) -> &str {
@@ -208,7 +257,14 @@ impl<'a> Interp<'a> {
         if let Some(transparent) = TRANSPARENT.iter().find(|t| **t == name)
             && matches!(
                 module,
-                "torch" | "torch.jit" | "functools" | "abc" | "torch.compiler" | "torch._dynamo" | "torch.amp" | "torch.cuda.amp"
+                "torch"
+                    | "torch.jit"
+                    | "functools"
+                    | "abc"
+                    | "torch.compiler"
+                    | "torch._dynamo"
+                    | "torch.amp"
+                    | "torch.cuda.amp"
             )
         {
             return Ok(Value::Decorator(transparent));

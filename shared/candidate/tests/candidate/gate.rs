@@ -82,6 +82,28 @@ fn planted_leaks_are_refuted_at_their_line() {
 }
 
 #[test]
+fn a_long_convolution_is_causal_where_it_is_padded_and_leaks_where_it_wraps() {
+    let init = "self.p = nn.Linear(d_model, d_model)\nself.k = nn.Parameter(torch.randn(2048, d_model))";
+    let convolve = |length: &str| {
+        format!(
+            "T = x.shape[1]\nf = lambda t: torch.fft.rfft(t, n={length}, dim=-2)\n\
+             return torch.fft.irfft(f(self.p(x)) * f(self.k[:T]), n={length}, dim=-2)[:, :T]"
+        )
+    };
+    let padded = gate(init, &convolve("2 * T"));
+    assert!(padded.admitted, "{:?}", padded.findings);
+    assert_eq!(padded.complexity.map(|g| g.class.to_string()).as_deref(), Some("O(n log n)"));
+    for length in ["T", "T + T // 2", "2 * T - 2"] {
+        let report = gate(init, &convolve(length));
+        assert_eq!(report.causality, Proof::Refuted, "{length}");
+        assert_eq!(line(init, of(&report, FindingKind::FutureLeak)[0]), 3, "{length}");
+    }
+    // A filter in the spectrum itself reaches everything.
+    let spectral = "s = torch.fft.rfft(x, dim=1)\nreturn torch.fft.irfft(torch.complex(s.real.relu(), s.imag), n=x.shape[1], dim=1)";
+    assert_eq!(gate(PROJECT, spectral).causality, Proof::Refuted);
+}
+
+#[test]
 fn a_leak_behind_a_zero_initialised_gate_is_found() {
     let init = "self.g = nn.Parameter(torch.zeros(1))";
     let report = gate(init, "return x + self.g * x.mean(1, keepdim=True)");
@@ -99,6 +121,9 @@ fn a_mean_over_the_batch_is_a_batch_leak() {
 fn clean_programs_are_proved() {
     let clean = [
         "return self.p(x).cumsum(1)",
+        "y = self.p(x)\nreturn y.cumsum(1) - y",
+        "y = F.normalize(F.pad(self.p(x), (0, 0, 3, 0)), dim=-1)\nreturn y[:, :x.shape[1]]",
+        "y = self.p(x).logcumsumexp(1)\nreturn y - torch.cummax(y, dim=1)[0]",
         "m = torch.ones(x.shape[1], x.shape[1]).tril()\nreturn (m * (self.p(x) @ x.transpose(1, 2))) @ x",
         "T = x.shape[1]\nm = torch.triu(torch.ones(T, T, dtype=torch.bool), diagonal=1)\n\
          a = (self.p(x) @ x.transpose(1, 2)).masked_fill(m, float('-inf'))\nreturn F.softmax(a, dim=-1) @ x",

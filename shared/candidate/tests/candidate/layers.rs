@@ -14,8 +14,7 @@ fn dims(batch: usize, time: usize) -> Dims {
 }
 
 /// Programs whose cost is quadratic by design: attention over everything, or between all chunks.
-const QUADRATIC: &[&str] =
-    &["alibi_differential", "grouped_query_rope", "log_linear_attention", "mamba2_ssd", "mlstm"];
+const QUADRATIC: &[&str] = &["alibi_differential", "grouped_query_rope", "log_linear_attention", "mamba2_ssd", "mlstm"];
 
 #[test]
 fn layers_are_proved_causal_and_admitted() {

@@ -179,12 +179,10 @@ pub const TABLE: &[Builtin] = &[
         },
     },
     Builtin {
-        name: "index_fill|index_copy",
+        name: "index_copy",
         places: TM,
         signature: "input,dim,index,value",
-        run: |s, _| {
-            s.unsupported("index_fill() and index_copy() are not supported; use slice assignment or torch.where")
-        },
+        run: |s, _| s.unsupported("index_copy() is not supported; use slice assignment or torch.where"),
     },
     Builtin {
         name: "one_hot",

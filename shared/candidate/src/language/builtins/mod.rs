@@ -115,25 +115,24 @@ pub struct Builtin {
 }
 
 /// Modules reached through others, not imported by themselves.
-pub const INNER_MODULES: &[&str] =
-    &[
-        "torch.linalg",
-        "torch.cuda",
-        "torch.cuda.amp",
-        "torch.jit",
-        "torch.nn.utils",
-        "torch.nn.modules",
-        "torch.nn.parameter",
-        "torch.special",
-        "torch.autograd",
-        "torch.amp",
-        "torch.compiler",
-        "torch._dynamo",
-        "einops.layers",
-        "einops.layers.torch",
-        "torch.utils",
-        "torch.utils.checkpoint",
-    ];
+pub const INNER_MODULES: &[&str] = &[
+    "torch.linalg",
+    "torch.cuda",
+    "torch.cuda.amp",
+    "torch.jit",
+    "torch.nn.utils",
+    "torch.nn.modules",
+    "torch.nn.parameter",
+    "torch.special",
+    "torch.autograd",
+    "torch.amp",
+    "torch.compiler",
+    "torch._dynamo",
+    "einops.layers",
+    "einops.layers.torch",
+    "torch.utils",
+    "torch.utils.checkpoint",
+];
 
 const TABLES: &[&[Builtin]] = &[
     elementwise::TABLE,
@@ -253,7 +252,9 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("torch", "no_grad" | "inference_mode") => Some(Value::Decorator("no_grad")),
         ("torch", "enable_grad" | "autocast") | ("torch.amp", "autocast") => Some(Value::Decorator("enable_grad")),
         ("dataclasses", "dataclass") => Some(Value::Decorator("dataclass")),
-        ("torch.nn" | "torch.nn.modules" | "torch.nn.parameter", name) => modules::class(interp, name).map(Value::Class),
+        ("torch.nn" | "torch.nn.modules" | "torch.nn.parameter", name) => {
+            modules::class(interp, name).map(Value::Class)
+        }
         ("enum", "Enum" | "IntEnum" | "StrEnum") => interp.classes.get("Enum").cloned().map(Value::Class),
         ("enum", "auto") => Some(Value::Typing),
         ("functools", "cached_property") => Some(Value::Decorator("property")),

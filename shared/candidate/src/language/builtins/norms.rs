@@ -16,6 +16,10 @@ pub const TABLE: &[Builtin] = &[
             let x = a.float_node(s, "input")?;
             let axis = a.dim_or(s, "dim", 1, s.graph.shape(x).len())?;
             let (p, eps) = (a.float_or(s, "p", 2.0)?, a.float_or(s, "eps", 1e-12)?);
+            if p == 2.0 {
+                let node = unit(s, x, axis, eps)?;
+                return s.tensor(Ok(node));
+            }
             let norm = p_norm(s, x, p, &[axis])?;
             let eps = constant(s, eps)?;
             let made = s.graph.binary(Binary::Maximum, norm, eps).and_then(|n| s.graph.div(x, n));
@@ -30,15 +34,9 @@ pub const TABLE: &[Builtin] = &[
             let (x, y) = (a.float_node(s, "x1")?, a.float_node(s, "x2")?);
             let axis = a.dim_or(s, "dim", 1, s.graph.shape(x).len())?;
             let eps = a.float_or(s, "eps", 1e-8)?;
-            let eps = constant(s, eps)?;
-            let mut unit = Vec::new();
-            for z in [x, y] {
-                let norm = p_norm(s, z, 2.0, &[axis])?;
-                let made = s.graph.binary(Binary::Maximum, norm, eps).and_then(|n| s.graph.div(z, n));
-                unit.push(s.made(made)?);
-            }
+            let units = [unit(s, x, axis, eps)?, unit(s, y, axis, eps)?];
             let made =
-                s.graph.mul(unit[0], unit[1]).and_then(|p| s.graph.reduce(crate::ir::Reduction::Sum, p, &[axis]));
+                s.graph.mul(units[0], units[1]).and_then(|p| s.graph.reduce(crate::ir::Reduction::Sum, p, &[axis]));
             let node = s.made(made)?;
             let mut shape = s.graph.shape(node).to_vec();
             shape.remove(axis);
@@ -201,4 +199,16 @@ pub fn group_norm(
         y = s.made(made)?;
     }
     Ok(y)
+}
+
+/// `x / max(|x|, eps)`, as `x / sqrt(max(|x|^2, eps^2))`: at zero its gradient is finite, as PyTorch's is.
+fn unit(s: &mut Interp<'_>, x: NodeId, axis: Axis, eps: f64) -> Eval<NodeId> {
+    let least = constant(s, eps * eps)?;
+    let made = s.graph.mul(x, x).and_then(|square| {
+        let sum = s.graph.reduce(crate::ir::Reduction::Sum, square, &[axis])?;
+        let kept = s.graph.binary(Binary::Maximum, sum, least)?;
+        let norm = s.graph.unary(crate::ir::Unary::Sqrt, kept)?;
+        s.graph.div(x, norm)
+    });
+    s.made(made)
 }

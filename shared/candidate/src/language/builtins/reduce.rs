@@ -310,11 +310,7 @@ pub fn variance(s: &mut Interp<'_>, x: NodeId, axes: &[Axis], correction: f64) -
 /// The p-norm over axes, which stay.
 pub fn p_norm(s: &mut Interp<'_>, x: NodeId, p: f64, axes: &[Axis]) -> Eval<NodeId> {
     let made = match p {
-        2.0 => s
-            .graph
-            .mul(x, x)
-            .and_then(|y| s.graph.reduce(Reduction::Sum, y, axes))
-            .and_then(|y| s.graph.unary(Unary::Sqrt, y)),
+        2.0 => s.graph.mul(x, x).and_then(|y| s.graph.reduce(Reduction::Sum, y, axes)).and_then(|y| root(s, y)),
         1.0 => s.graph.unary(Unary::Abs, x).and_then(|y| s.graph.reduce(Reduction::Sum, y, axes)),
         p if p == f64::INFINITY => s.graph.unary(Unary::Abs, x).and_then(|y| s.graph.reduce(Reduction::Max, y, axes)),
         0.0 => {
@@ -367,4 +363,14 @@ fn running(s: &mut Interp<'_>, a: &Args, op: fn(Axis) -> Op) -> Eval<Value> {
     let axis = a.dim(s, "dim", s.graph.shape(x).len())?;
     let made = s.graph.apply(op(axis), &[x]);
     s.tensor(made)
+}
+
+/// A square root whose gradient at zero is zero, as that of PyTorch's norms is.
+fn root(s: &mut Interp<'_>, x: NodeId) -> Result<NodeId, crate::ir::Error> {
+    let g = &mut s.graph;
+    let (zero, one) = (g.scalar(0.0)?, g.scalar(1.0)?);
+    let none = g.compare(crate::ir::Compare::Le, x, zero)?;
+    let safe = g.select(none, one, x)?;
+    let root = g.unary(Unary::Sqrt, safe)?;
+    g.select(none, zero, root)
 }

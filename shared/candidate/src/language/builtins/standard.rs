@@ -152,7 +152,12 @@ pub const TABLE: &[Builtin] = &[
             s.call(&a.value("function").clone(), a.rest.clone(), named)
         },
     },
-    Builtin { name: "is_compiling|is_dynamo_compiling", places: TORCH_COMPILER, signature: "", run: |_, _| Ok(Value::Bool(false)) },
+    Builtin {
+        name: "is_compiling|is_dynamo_compiling",
+        places: TORCH_COMPILER,
+        signature: "",
+        run: |_, _| Ok(Value::Bool(false)),
+    },
     // The environment of a candidate is empty.
     Builtin {
         name: "getenv",
@@ -192,9 +197,9 @@ fn copied(s: &mut Interp<'_>, value: &Value) -> Eval<Value> {
             let clone = find(super::METHOD, "clone").expect("in the table");
             s.call(&Value::Native(clone), vec![value.clone()], vec![])
         }
-        Value::Instance(object) if object.class.is_a("Module") => s.unsupported(
-            "a copy of a module is not supported: construct it again",
-        ),
+        Value::Instance(object) if object.class.is_a("Module") => {
+            s.unsupported("a copy of a module is not supported: construct it again")
+        }
         other => Ok(other.clone()),
     }
 }

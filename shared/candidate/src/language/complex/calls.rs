@@ -10,11 +10,55 @@ use crate::language::value::Value;
 
 /// Linear functions of one tensor (or of a list of them).
 const LINEAR: &[&str] = &[
-    "reshape", "view", "permute", "transpose", "unsqueeze", "squeeze", "flatten", "unflatten", "expand", "expand_as",
-    "broadcast_to", "repeat", "repeat_interleave", "tile", "contiguous", "clone", "detach", "sum", "mean", "cumsum", "flip",
-    "roll", "stack", "cat", "concat", "chunk", "split", "unbind", "narrow", "select", "index_select", "gather", "movedim",
-    "swapaxes", "t", "diagonal", "rearrange", "repeat", "reduce", "pad", "tril", "triu", "view_as", "cuda", "cpu", "neg",
-    "negative", "masked_fill", "take_along_dim",
+    "reshape",
+    "view",
+    "permute",
+    "transpose",
+    "unsqueeze",
+    "squeeze",
+    "flatten",
+    "unflatten",
+    "expand",
+    "expand_as",
+    "broadcast_to",
+    "repeat",
+    "repeat_interleave",
+    "tile",
+    "contiguous",
+    "clone",
+    "detach",
+    "sum",
+    "mean",
+    "cumsum",
+    "flip",
+    "roll",
+    "stack",
+    "cat",
+    "concat",
+    "chunk",
+    "split",
+    "unbind",
+    "narrow",
+    "select",
+    "index_select",
+    "gather",
+    "movedim",
+    "swapaxes",
+    "t",
+    "diagonal",
+    "rearrange",
+    "repeat",
+    "reduce",
+    "pad",
+    "tril",
+    "triu",
+    "view_as",
+    "cuda",
+    "cpu",
+    "neg",
+    "negative",
+    "masked_fill",
+    "take_along_dim",
 ];
 
 /// Functions that are linear in each operand.
@@ -68,19 +112,34 @@ impl Interp<'_> {
                     Some(Value::Int(i)) => {
                         let at = if *i < 0 { *i + shape.len() as i64 } else { *i };
                         let size = usize::try_from(at).ok().and_then(|i| shape.get(i));
-                        size.map_or_else(|| self.raise("IndexError", "dimension out of range"), |n| Ok(Value::Int(*n as i64)))
+                        size.map_or_else(
+                            || self.raise("IndexError", "dimension out of range"),
+                            |n| Ok(Value::Int(*n as i64)),
+                        )
                     }
                     _ => Ok(Value::shape(&shape)),
                 }
             }
             ("dim", Some(Value::Complex(c))) => Ok(Value::Int(self.complex_shape(c).len() as i64)),
-            ("numel", Some(Value::Complex(c))) => Ok(Value::Int(self.complex_shape(c).iter().product::<usize>() as i64)),
-            ("mul" | "multiply", Some(_)) if args.len() == 2 => self.complex_binary(ruff_python_ast::Operator::Mult, &args[0], &args[1]),
-            ("add", Some(_)) if args.len() == 2 => self.complex_binary(ruff_python_ast::Operator::Add, &args[0], &args[1]),
-            ("sub", Some(_)) if args.len() == 2 => self.complex_binary(ruff_python_ast::Operator::Sub, &args[0], &args[1]),
-            ("div" | "divide", Some(_)) if args.len() == 2 => self.complex_binary(ruff_python_ast::Operator::Div, &args[0], &args[1]),
+            ("numel", Some(Value::Complex(c))) => {
+                Ok(Value::Int(self.complex_shape(c).iter().product::<usize>() as i64))
+            }
+            ("mul" | "multiply", Some(_)) if args.len() == 2 => {
+                self.complex_binary(ruff_python_ast::Operator::Mult, &args[0], &args[1])
+            }
+            ("add", Some(_)) if args.len() == 2 => {
+                self.complex_binary(ruff_python_ast::Operator::Add, &args[0], &args[1])
+            }
+            ("sub", Some(_)) if args.len() == 2 => {
+                self.complex_binary(ruff_python_ast::Operator::Sub, &args[0], &args[1])
+            }
+            ("div" | "divide", Some(_)) if args.len() == 2 => {
+                self.complex_binary(ruff_python_ast::Operator::Div, &args[0], &args[1])
+            }
             ("square", Some(c)) => self.complex_binary(ruff_python_ast::Operator::Mult, c, c),
-            ("pow", Some(_)) if args.len() == 2 => self.complex_binary(ruff_python_ast::Operator::Pow, &args[0], &args[1]),
+            ("pow", Some(_)) if args.len() == 2 => {
+                self.complex_binary(ruff_python_ast::Operator::Pow, &args[0], &args[1])
+            }
             _ if LINEAR.iter().any(|n| own(n)) => self.by_parts(f, &args, &named),
             _ if BILINEAR.iter().any(|n| own(n)) => {
                 let at: Vec<usize> = (0..args.len()).filter(|&i| matches!(args[i], Value::Complex(_))).collect();
@@ -195,7 +254,14 @@ impl Interp<'_> {
             "transpose" | "swapaxes" => {
                 let (Some(a), Some(b)) = (int(1), int(2)) else { return Ok(None) };
                 let (a, b) = (wrap(a, rank), wrap(b, rank));
-                rank - 1 - if axis == a { b } else if axis == b { a } else { axis }
+                rank - 1
+                    - if axis == a {
+                        b
+                    } else if axis == b {
+                        a
+                    } else {
+                        axis
+                    }
             }
             "clone" | "contiguous" | "detach" | "neg" => from_right as i64,
             "rearrange" => {
@@ -235,7 +301,8 @@ impl Interp<'_> {
                 let used = parts.iter().filter(|v| whole(v)).count();
                 let mut entries = parts.clone();
                 let at = ellipsis.unwrap_or(entries.len());
-                let filler = vec![Value::Slice(Rc::new([Value::None, Value::None, Value::None])); rank.saturating_sub(used)];
+                let filler =
+                    vec![Value::Slice(Rc::new([Value::None, Value::None, Value::None])); rank.saturating_sub(used)];
                 entries.splice(at..(at + usize::from(ellipsis.is_some())), filler);
                 let axis = rank - 1 - from_right;
                 let place = entries.iter().enumerate().filter(|(_, v)| whole(v)).nth(axis).map(|(i, _)| i);

@@ -109,7 +109,8 @@ pub const TABLE: &[Builtin] = &[
 
 /// Names of functions that take complex tensors as they are.
 pub fn knows_complex(name: &str) -> bool {
-    TABLE.iter().any(|b| b.name == name) || matches!(name, "isinstance" | "callable" | "hasattr" | "getattr" | "print")
+    TABLE.iter().any(|b| b.name == name)
+        || matches!(name, "isinstance" | "callable" | "hasattr" | "getattr" | "print")
         || matches!(name, "is_tensor" | "append" | "partial" | "len" | "register_buffer" | "setattr" | "list" | "tuple")
         || matches!(name, "checkpoint" | "zip" | "enumerate" | "map" | "update" | "id" | "no_grad call" | "__init__")
 }

@@ -33,9 +33,35 @@ const PARTS: &[(&str, &[usize], &str)] = &[
 
 /// Names of modules within the library; all of them offer all of it.
 const MODULES: &[&str] = &[
-    "layers", "models", "modules", "ops", "utils", "activations", "convolution", "fused_norm_gate", "l2norm", "layernorm",
-    "rotary", "feature_map", "token_shift", "delta_rule", "gated_delta_rule", "gla", "linear_attn", "retention",
-    "simple_gla", "rwkv6", "rwkv7", "hgrn", "gsa", "abc", "based", "kda", "comba", "lightning_attn", "gated_delta_product",
+    "layers",
+    "models",
+    "modules",
+    "ops",
+    "utils",
+    "activations",
+    "convolution",
+    "fused_norm_gate",
+    "l2norm",
+    "layernorm",
+    "rotary",
+    "feature_map",
+    "token_shift",
+    "delta_rule",
+    "gated_delta_rule",
+    "gla",
+    "linear_attn",
+    "retention",
+    "simple_gla",
+    "rwkv6",
+    "rwkv7",
+    "hgrn",
+    "gsa",
+    "abc",
+    "based",
+    "kda",
+    "comba",
+    "lightning_attn",
+    "gated_delta_product",
 ];
 
 static PARSED: LazyLock<Vec<ModModule>> = LazyLock::new(|| {

@@ -232,6 +232,12 @@ def torch_hann_window(window_length, periodic=True, **kwargs):
     return 0.5 - 0.5 * torch.cos(2 * math.pi * torch.arange(window_length).float() / n)
 
 
+def torch_index_fill(input, dim, index, value):
+    n = input.shape[dim]
+    chosen = (torch.arange(n)[:, None] == index.reshape(1, -1) % n).any(-1)
+    return torch.where(chosen.view(n, *[1] * (input.dim() - 1 - dim % input.dim())), value, input)
+
+
 def torch_normal(mean, std, size=None, **kwargs):
     shape = size if size is not None else std.shape if isinstance(std, torch.Tensor) else mean.shape
     return mean + std * torch.randn(shape)

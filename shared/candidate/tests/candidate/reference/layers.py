@@ -2,8 +2,8 @@
 
     python layers.py [--check] [NAME ..]        (from this folder; needs torch and einops)
 
-`fla` and `transformers` are the library texts that the candidate language itself reads; with --fla the kernels among them
-are first compared with the naive references of an installed fla-core.
+`fla` and `transformers` are the library texts that the candidate language itself reads; fla_kernels.py compares their
+kernels with the naive references of fla-core.
 
 Each layer runs at two sizes in double precision: [2, 37, 16] with 2 heads (37 is no multiple of a chunk) and [1, 64, 32]
 with 4. Parameter i in the order of sorted names holds 0.2 * sin(0.37 j^2 + 0.11 j + i), plus 1 where it is a vector; the
