@@ -230,7 +230,7 @@ impl Interp<'_> {
     }
 
     /// Move an axis, counted from the right, to the right end.
-    pub(super) fn to_last(&mut self, x: NodeId, from_right: usize) -> Eval<NodeId> {
+    pub(super) fn axis_to_end(&mut self, x: NodeId, from_right: usize) -> Eval<NodeId> {
         let rank = self.graph.shape(x).len();
         let axis = rank - 1 - from_right;
         let perm: Vec<usize> = (0..rank).filter(|&i| i != axis).chain([axis]).collect();
@@ -238,8 +238,8 @@ impl Interp<'_> {
         self.made(made)
     }
 
-    /// Undo [`Interp::to_last`].
-    pub(super) fn from_last(&mut self, x: NodeId, from_right: usize) -> Eval<NodeId> {
+    /// Undo [`Interp::axis_to_end`].
+    pub(super) fn axis_from_end(&mut self, x: NodeId, from_right: usize) -> Eval<NodeId> {
         let rank = self.graph.shape(x).len();
         let axis = rank - 1 - from_right;
         let mut perm: Vec<usize> = (0..rank - 1).collect();
@@ -272,7 +272,7 @@ impl Interp<'_> {
 
     /// The spectrum of a signal as a pair, by the Fourier matrix.
     pub(super) fn transformed(&mut self, signal: NodeId, from_right: usize, half: bool) -> Eval<(NodeId, NodeId)> {
-        let x = self.to_last(signal, from_right)?;
+        let x = self.axis_to_end(signal, from_right)?;
         let n = *self.graph.shape(x).last().expect("a signal has an axis");
         let (cos, sin) = self.waves(n, n, if half { n / 2 + 1 } else { n })?;
         let x = self.rows(x)?;
@@ -293,7 +293,7 @@ impl Interp<'_> {
         half: bool,
     ) -> Eval<(NodeId, NodeId)> {
         let rank = self.graph.shape(re).len();
-        let (re, im) = (self.to_last(re, from_right)?, self.to_last(im, from_right)?);
+        let (re, im) = (self.axis_to_end(re, from_right)?, self.axis_to_end(im, from_right)?);
         let (mut re, mut im) = (self.rows(re)?, self.rows(im)?);
         let m = if half { n / 2 + 1 } else { n };
         if half {
@@ -340,6 +340,6 @@ impl Interp<'_> {
         let n = *self.graph.shape(x).last().expect("a matrix has axes");
         let made = if rank == 1 { self.graph.reshape(x, &[n]) } else { Ok(x) };
         let x = self.made(made)?;
-        self.from_last(x, from_right)
+        self.axis_from_end(x, from_right)
     }
 }

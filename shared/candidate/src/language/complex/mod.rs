@@ -93,7 +93,7 @@ impl Interp<'_> {
         let ((ar, ai), (br, bi)) = (self.complex_parts(a)?, self.complex_parts(b)?);
         let g = &mut self.graph;
         let made = (|| {
-            Ok(match op {
+            Ok(Some(match op {
                 Operator::Add => (g.add(ar, br)?, g.add(ai, bi)?),
                 Operator::Sub => (g.sub(ar, br)?, g.sub(ai, bi)?),
                 Operator::Mult => product(g, (ar, ai), (br, bi))?,
@@ -105,8 +105,7 @@ impl Interp<'_> {
                     (g.div(re, size)?, g.div(im, size)?)
                 }
                 _ => return Ok(None),
-            })
-            .map(Some)
+            }))
         })();
         match made {
             Ok(Some((re, im))) => {
@@ -134,10 +133,10 @@ impl Interp<'_> {
                 Operator::Add => self.graph.add(s, r),
                 Operator::Sub => self.graph.sub(s, r),
                 Operator::Mult => {
-                    let (s, r) = (self.to_last(s, p)?, self.to_last(r, p)?);
+                    let (s, r) = (self.axis_to_end(s, p)?, self.axis_to_end(r, p)?);
                     let made = self.graph.apply(Op::CircularConv, &[s, r]);
                     let made = self.made(made)?;
-                    Ok(self.from_last(made, p)?)
+                    Ok(self.axis_from_end(made, p)?)
                 }
                 _ => return Ok(None),
             };
