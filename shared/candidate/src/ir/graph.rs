@@ -311,61 +311,6 @@ impl Graph {
         self.push(Op::Slice { axis, start, step }, &[x], (&shape, DType::F32))
     }
 
-    /// `base` with `value` written at `start, start+step, ..` of an axis.
-    pub fn slice_scatter(
-        &mut self,
-        base: NodeId,
-        value: NodeId,
-        axis: Axis,
-        start: usize,
-        step: usize,
-    ) -> Result<NodeId, Error> {
-        if start == 0 && step == 1 && self.shape(base) == self.shape(value) {
-            return Ok(value);
-        }
-        let whole = self.plain(Op::SliceScatter { axis, start, step }, &[base, value])?;
-        match self.tiling(whole) {
-            Some(values) => self.cat(&values, axis),
-            None => Ok(whole),
-        }
-    }
-
-    /// What a chain of writes lays side by side, where together they fill the axis and no two meet: nothing of the
-    /// tensor below them is left, and a loop that fills a result chunk by chunk costs as much as one concatenation.
-    fn tiling(&self, last: NodeId) -> Option<Vec<NodeId>> {
-        let Op::SliceScatter { axis, step: 1, .. } = self.node(last).op else { return None };
-        let size = self.shape(last)[axis];
-        let window = |id: NodeId| match self.node(id).op {
-            Op::SliceScatter { axis: a, start, step: 1 } if a == axis => {
-                let value = self.node(id).inputs[1];
-                Some((start, self.shape(value)[axis], value))
-            }
-            _ => None,
-        };
-        // Loops end at an end; elsewhere the chain is not worth walking.
-        let (start, len, _) = window(last)?;
-        if start != 0 && start + len != size {
-            return None;
-        }
-        let mut windows = Vec::new();
-        let (mut at, mut filled) = (last, 0);
-        while filled < size {
-            let found = window(at)?;
-            filled += found.1;
-            windows.push(found);
-            at = self.node(at).inputs[0];
-        }
-        windows.sort_unstable_by_key(|w| w.0);
-        let mut end = 0;
-        for (start, len, _) in &windows {
-            if *start != end {
-                return None;
-            }
-            end += len;
-        }
-        Some(windows.into_iter().map(|w| w.2).collect())
-    }
-
     /// Concatenate.
     pub fn cat(&mut self, xs: &[NodeId], axis: Axis) -> Result<NodeId, Error> {
         match xs {

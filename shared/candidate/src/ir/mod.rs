@@ -10,6 +10,8 @@ pub mod eval;
 mod graph;
 mod hash;
 mod op;
+mod scalar;
+mod scatter;
 mod shape;
 mod sum;
 

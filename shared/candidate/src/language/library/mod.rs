@@ -29,6 +29,7 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("transformers", &[0], include_str!("transformers.py")),
     ("torch", &[], include_str!("torch.py")),
     ("torch", &[10], include_str!("einops.py")),
+    ("torch", &[10], include_str!("torch_nn.py")),
 ];
 
 /// Names of modules within the library; all of them offer all of it.
