@@ -202,7 +202,7 @@ fn each_heavy_crate_has_its_place() {
 fn actix_is_named_in_one_source_file() {
     for (crate_name, word, only) in [
         ("move37-runtime", "actix", "actor.rs"),
-        ("move37-daemon", "actix", "http.rs"),
+        ("move37-daemon", "actix_web", "http.rs"),
         ("move37-daemon", "prometheus_client", "metrics.rs"),
     ] {
         let sources = workspace().sources(&workspace().own[crate_name].join("src"));
