@@ -101,7 +101,7 @@ def apart(a, b):
         scale = y["norm"] / (29 * len(y["output"])) ** 0.5
         worst = max([worst] + [abs(u - v) / scale for u, v in zip(x["output"], y["output"])])
         for n, (dot, norm) in y["gradients"].items():
-            worst = max(worst, abs(x["gradients"][n][0] - dot) / (norm + 1e-9), abs(x["gradients"][n][1] - norm) / (norm + 1e-9))
+            worst = max(worst, abs(x["gradients"][n][0] - dot) / (norm + 1e-4), abs(x["gradients"][n][1] - norm) / (norm + 1e-4))
     return worst
 
 
