@@ -3,12 +3,15 @@
 #
 #   bash kafka/broker/start.sh [--directory DIR] [--port PORT[,PORT,PORT]] [--controller-port PORT[,PORT,PORT]]
 #                              [--secure] [--brokers 1|3] [--while-stdin-is-open]
+#                              [--advertise HOST:PORT[,HOST:PORT,HOST:PORT] --inner-port PORT[,PORT,PORT]]
 #
 # --secure     SASL_SSL with SCRAM-SHA-512; what acls.yaml does not list is denied. DIR/admin.toml is the configuration
 #              of a super user and DIR/users/USER.toml that of each role, whose passwords lie in DIR/passwords; the
 #              .properties beside them are for Kafka's own tools. Make these users and give them their rights:
 #                move37 topics apply --kafka-config DIR/admin.toml --acls --passwords DIR/passwords
 # --brokers 3  each record on three brokers, two of which must have it (ports 9092, 9094, 9096).
+# --advertise  what clients are told where something stands before the brokers; among themselves these use the inner
+#              ports.
 # --while-stdin-is-open  end with whoever holds the other end. A line `start N` starts broker N again after its end.
 #
 # The jars come from Maven Central, once, into the target directory. What DIR holds is kept: started again, the brokers
@@ -23,6 +26,8 @@ controller_ports=9093
 brokers=1
 secure=0
 watch_stdin=0
+advertise=
+inner_ports=9095
 while [ $# -gt 0 ]; do
     case $1 in
     --directory) directory=$2 && shift 2 ;;
@@ -30,6 +35,8 @@ while [ $# -gt 0 ]; do
     --controller-port) controller_ports=$2 && shift 2 ;;
     --brokers) brokers=$2 && shift 2 ;;
     --secure) secure=1 && shift ;;
+    --advertise) advertise=$2 && shift 2 ;;
+    --inner-port) inner_ports=$2 && shift 2 ;;
     --while-stdin-is-open) watch_stdin=1 && shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
     esac
@@ -40,6 +47,7 @@ refuse() {
     exit 3
 }
 
+[ -z "$advertise" ] || [ "$secure" = 0 ] || refuse "--advertise is not for --secure." "leave one of them out."
 case $brokers in 1 | 3) ;; *) refuse "--brokers $brokers is not possible." "start 1 or 3." ;; esac
 command -v java >/dev/null || refuse "java is missing." "install Java 17 or newer (Debian package openjdk-17-jre-headless)."
 mkdir -p "$target" "$directory"
@@ -53,6 +61,8 @@ spread() {
 }
 mapfile -t port < <(spread "$ports")
 mapfile -t controller_port < <(spread "$controller_ports")
+mapfile -t inner_port < <(spread "$inner_ports")
+IFS=, read -ra advertised <<<"$advertise"
 bootstrap=$(printf ',127.0.0.1:%s' "${port[@]}")
 bootstrap=${bootstrap:1}
 
@@ -137,13 +147,17 @@ folder() { if [ "$brokers" = 1 ]; then echo "$directory"; else echo "$directory/
 
 # The properties of broker $1.
 properties() {
-    local n=$1 voters= i
+    local n=$1 voters= i inner= between=$listener
+    if [ -n "$advertise" ]; then
+        inner=,INNER://127.0.0.1:${inner_port[n - 1]}
+        between=INNER
+    fi
     cat <<PROPERTIES
 process.roles=broker,controller
 node.id=$n
-listeners=$listener://127.0.0.1:${port[n - 1]},CONTROLLER://127.0.0.1:${controller_port[n - 1]}
-advertised.listeners=$listener://127.0.0.1:${port[n - 1]}
-inter.broker.listener.name=$listener
+listeners=$listener://127.0.0.1:${port[n - 1]},CONTROLLER://127.0.0.1:${controller_port[n - 1]}$inner
+advertised.listeners=$listener://${advertised[n - 1]:-127.0.0.1:${port[n - 1]}}$inner
+inter.broker.listener.name=$between
 controller.listener.names=CONTROLLER
 log.dirs=$(folder "$n")/data
 auto.create.topics.enable=false
@@ -172,7 +186,7 @@ PROPERTIES
         echo "controller.quorum.voters=${voters:1}"
     fi
     if [ "$secure" = 0 ]; then
-        echo "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+        echo "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,INNER:PLAINTEXT"
         return
     fi
     # Controllers know each other by the brokers' certificate.
