@@ -19,7 +19,7 @@ following=
 clean_up() {
     local status=$?
     [ -z "$following" ] || kill "$following" 2>/dev/null || true
-    [ $status = 0 ] || tail -n 3 "$scratch"/cluster/*.log >&2 || true
+    [ $status = 0 ] || tail -n 3 "$scratch"/cluster/*-?.log >&2 || true
     cluster down >"$scratch/down.txt" 2>&1 || { cat "$scratch/down.txt" && status=1; }
     rm -rf "$scratch"
     exit $status
@@ -60,6 +60,7 @@ have "both decided the same" test "$(field decisions_hash <<<"$there")" = "$(fie
 
 say "six experiments, each process killed once on the way .."
 campaign=$(over campaign start --experiments 6 --seed 8 --lanes 2 "${disturbed[@]}" --json | field campaign)
+: >"$scratch/facts.jsonl"
 over tail --from start --json --campaign "$campaign" >"$scratch/facts.jsonl" 2>"$scratch/tail.txt" &
 following=$!
 facts() { wc -l <"$scratch/facts.jsonl"; }
@@ -84,6 +85,7 @@ grown() { [ "$(facts)" -gt "$1" ]; }
 trains() {
     grep "\"id\":\"$1\\.[0-9]*/worker/" "$scratch/facts.jsonl" | tail -n 1 | grep -q '"type":"move37.\(run.accepted\|metrics.recorded\).v1"'
 }
+gone() { ! kill -0 "$1" 2>/dev/null; }
 killed=0 consumer=
 # strike NAME: kill it while it has something to do.
 strike() {
@@ -91,7 +93,10 @@ strike() {
     worker-*) soon "$1 trains nothing" trains "$1" ;;
     *) soon "nothing happens" grown "$(facts)" ;;
     esac
-    kill -9 "$(cat "$scratch/cluster/$1.pid")" || fail "$1 had ended by itself: $(tail -n 3 "$scratch/cluster/$1.log")"
+    local pid
+    pid=$(cat "$scratch/cluster/$1.pid")
+    kill -9 "$pid" || fail "$1 had ended by itself: $(tail -n 3 "$scratch/cluster/$1.log")"
+    until_true "$1 does not end" gone "$pid"
     killed=$((killed + 1))
     say "killed $1 after $(facts) facts"
 }
