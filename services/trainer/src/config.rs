@@ -1,8 +1,9 @@
-//! The trainer's own tables of the configuration: `[trainer]` and `[worker]`.
+//! The trainer's own tables of the configuration: `[trainer]`, `[worker]` and `[store]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use move37_blobs::Store;
 use move37_daemon::{Assembly, Refused};
 use move37_runtime::{Clock, SystemClock};
 use move37_trainer::TrainerService;
@@ -15,6 +16,22 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     trainer: Trainer,
     worker: Worker,
+    store: Place,
+}
+
+/// The store of the states of runs.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Place {
+    /// A folder, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`; the same for all workers, so that a run goes on where
+    /// another worker left it.
+    url: String,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { url: ".move37/blobs".to_owned() }
+    }
 }
 
 /// What the trainer and its workers agree on.
@@ -45,6 +62,8 @@ struct Worker {
     threads: Option<u32>,
     /// Folder of stored corpora.
     data: PathBuf,
+    /// How often the state of a training is kept while it lasts; it is kept too when the worker lets go of it.
+    checkpoint_seconds: u64,
     /// What trains.
     backend: Trains,
     /// How long a rehearsed training takes.
@@ -58,6 +77,7 @@ impl Default for Worker {
             slots: 1,
             threads: None,
             data: ".move37/data".into(),
+            checkpoint_seconds: move37_trainer::CHECKPOINT.as_secs(),
             backend: Trains::Candle,
             rehearsal_seconds: 1.0,
         }
@@ -106,13 +126,18 @@ impl Config {
             threads,
             slots: *slots,
             lease: self.lease()?,
+            checkpoint: Duration::from_secs(self.worker.checkpoint_seconds),
         };
-        let (service, departure) = WorkerService::new(config, backend);
-        Ok(Assembly::of(service).before_leaving(|patience| async move {
-            if !departure.leave("it was asked to end", patience).await {
-                tracing::warn!("left without saying so: its runs go on elsewhere after a lease");
-            }
-        }))
+        let store = Store::open(&self.store.url).map_err(|error| format!("failed to {error}"))?;
+        let (service, departure) = WorkerService::new(config, backend, store);
+        let mut replaced = departure.clone();
+        Ok(Assembly::of(service).ending_once(async move { replaced.left().await }).before_leaving(
+            |patience| async move {
+                if !departure.leave("it was asked to end", patience).await {
+                    tracing::warn!("left without saying so: its runs go on elsewhere after a lease");
+                }
+            },
+        ))
     }
 
     fn lease(&self) -> Result<Duration, Refused> {
@@ -171,6 +196,9 @@ mod tests {
         assert!(refused(&[("MOVE37_TRAINER__LEASE_SECONDS", "0")]).contains("lease_seconds of [trainer]"));
         let never = [("MOVE37_WORKER__BACKEND", "rehearsal"), ("MOVE37_WORKER__REHEARSAL_SECONDS", "-1")];
         assert!(refused(&never).contains("no length of time"));
+        assert!(
+            refused(&[("MOVE37_STORE__URL", "ftp://host/blobs")]).starts_with("failed to open the store ftp://host")
+        );
         let unknown = config(&[("MOVE37_WORKER__BACKEND", "cuda")]).unwrap_err().to_string();
         assert!(unknown.contains("`cuda` is none of its values"), "{unknown}");
     }

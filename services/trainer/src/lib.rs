@@ -7,7 +7,7 @@ mod directory;
 mod service;
 pub mod worker;
 
-pub use service::{LEASE, TrainerService};
+pub use service::{CHECKPOINT, LEASE, TrainerService};
 
 #[cfg(test)]
 mod tests {

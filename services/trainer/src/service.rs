@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use move37_core::{EventId, Key};
-use move37_events::facts::{RunId, Spend};
+use move37_events::facts::RunId;
 use move37_events::{Fact, Topic};
 use move37_runtime::{Cancel, Outbox, Service};
 use move37_trainer_domain::{Effect, Outcome, Trainer};
 use tokio::time::Instant;
 
-use crate::directory::{Assignment, Directory, Sign};
+use crate::directory::{Assignment, Directory, Sign, Told};
 
 /// How long a worker may say nothing about a run.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a worker keeps the state of a run.
+pub const CHECKPOINT: Duration = Duration::from_secs(60);
 
 /// The trainer service, for a [`move37_runtime::Host`].
 pub struct TrainerService {
@@ -56,31 +59,29 @@ impl TrainerService {
         loop {
             changes.mark_unchanged();
             let sign = self.directory.sign(&assignment, attempt, &worker);
-            let (deadline, counts, spend, why) = match sign {
-                Sign::Left => (begun, false, Spend::default(), "its worker left".to_owned()),
-                Sign::Replaced { accepted, spend } => (begun, accepted, spend, "its worker was restarted".to_owned()),
+            let keeps_silent = matches!(sign, Sign::Unanswered | Sign::Heard { .. });
+            let (deadline, counts, told, why) = match sign {
+                Sign::Left { told } => (begun, false, told, "its worker left".to_owned()),
+                Sign::Replaced { accepted, told } => (begun, accepted, told, "its worker was restarted".to_owned()),
                 Sign::Unanswered => {
                     let patience = self.lease / 4;
-                    (
-                        begun + patience,
-                        false,
-                        Spend::default(),
-                        format!("its worker did not answer within {patience:?}"),
-                    )
+                    let why = format!("its worker did not answer within {patience:?}");
+                    (begun + patience, false, Told::default(), why)
                 }
-                Sign::Heard { at, spend } => {
-                    let since = at.max(begun);
-                    (since + self.lease, true, spend, format!("its worker said nothing for {:?}", self.lease))
+                Sign::Heard { at, told } => {
+                    let why = format!("its worker said nothing for {:?}", self.lease);
+                    (at.max(begun) + self.lease, true, told, why)
                 }
             };
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
                 () = tokio::time::sleep_until(deadline) => {
-                    if matches!(sign, Sign::Unanswered | Sign::Heard { .. }) {
+                    if keeps_silent {
                         self.directory.silent(&worker);
                     }
-                    return outbox.send(Outcome::RunSilent { run: assignment.run, attempt, why, counts, spend });
+                    let (run, Told { spend, checkpoint }) = (assignment.run, told);
+                    return outbox.send(Outcome::RunSilent { run, attempt, why, counts, spend, checkpoint });
                 }
                 _ = changes.changed() => {}
             }

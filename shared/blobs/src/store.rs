@@ -240,4 +240,16 @@ mod tests {
         let path = format!("runs/blobs/blake3/{}/{}", &digits[..2], &digits[2..]);
         assert_eq!(store.path(&hash).to_string(), path);
     }
+
+    #[tokio::test]
+    #[ignore = "needs a store: MOVE37_TEST_STORE=s3://BUCKET/PREFIX and its credentials"]
+    async fn the_store_of_the_environment_keeps_blobs() {
+        let store = Store::open(&std::env::var("MOVE37_TEST_STORE").unwrap()).unwrap();
+        let bytes = vec![7; 9 << 20];
+        let blob = store.put(bytes.clone()).await.unwrap();
+        assert_eq!(store.put(bytes.clone()).await.unwrap(), blob);
+        assert_eq!(store.get(&blob).await.unwrap(), bytes);
+        let error = store.get(&Blob::of(b"never put")).await.unwrap_err();
+        assert!(matches!(error, Error::Missing { .. }), "{error}");
+    }
 }

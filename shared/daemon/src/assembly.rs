@@ -11,18 +11,21 @@ use move37_runtime::Service;
 /// Why a service cannot be put together from its configuration.
 pub type Refused = Box<dyn Error + Send + Sync>;
 
+type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 type Farewell = Box<dyn FnOnce(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// A service and what it does before it leaves.
 pub struct Assembly<S> {
     pub(crate) service: S,
     farewell: Option<Farewell>,
+    over: Over,
 }
 
 impl<S: Service> Assembly<S> {
     /// A service that just leaves.
     pub fn of(service: S) -> Assembly<S> {
-        Assembly { service, farewell: None }
+        Assembly { service, farewell: None, over: Box::pin(std::future::pending()) }
     }
 
     /// Before it is drained, do this, within that time.
@@ -35,8 +38,15 @@ impl<S: Service> Assembly<S> {
         self
     }
 
-    pub(crate) fn parts(self) -> (S, Parting) {
-        (self.service, Parting(self.farewell))
+    /// End, as if asked to, once this is ready: there is nothing more to do.
+    #[must_use]
+    pub fn ending_once(mut self, over: impl Future<Output = ()> + Send + 'static) -> Assembly<S> {
+        self.over = Box::pin(over);
+        self
+    }
+
+    pub(crate) fn parts(self) -> (S, Parting, impl Future<Output = ()> + Send + Unpin) {
+        (self.service, Parting(self.farewell), self.over)
     }
 }
 

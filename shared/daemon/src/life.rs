@@ -41,11 +41,11 @@ pub(crate) async fn live<S: Service>(
             log = connect::<S>(&settings, &standing) => log?,
             () = asked.wait() => break Ok(()),
         };
-        let (service, parting) = assemble()?.parts();
+        let (service, parting, over) = assemble()?.parts();
         let is_one_key = service.sole_key().is_some();
         let mut running = Host::new(service, log, Arc::new(SystemClock)).start();
         standing.runs(running.monitor());
-        match look_after(&mut running, is_one_key, &mut asked).await {
+        match look_after(&mut running, is_one_key, &mut asked, over).await {
             None => {
                 standing.drains();
                 break drain(running, parting, config.drain.patience()).await;
@@ -97,12 +97,21 @@ async fn open<S: Service>(settings: &Settings) -> Result<Arc<dyn EventLog>, LogE
     Ok(Arc::new(log))
 }
 
-/// Until asked to end; the failure that comes before that, if it concerns all of the service. One campaign or partition
-/// that has stopped is known to the monitor, and the others go on.
-async fn look_after(running: &mut Running, is_one_key: bool, asked: &mut Asked) -> Option<Failure> {
+/// Until asked to end, or there is nothing more to do; the failure that comes before that, if it concerns all of the
+/// service. One campaign or partition that has stopped is known to the monitor, and the others go on.
+async fn look_after(
+    running: &mut Running,
+    is_one_key: bool,
+    asked: &mut Asked,
+    mut over: impl Future<Output = ()> + Unpin,
+) -> Option<Failure> {
     loop {
         tokio::select! {
             () = asked.wait() => return None,
+            () = &mut over => {
+                warn!("nothing more to do: leaving");
+                return None;
+            }
             failure = running.failed() => {
                 if failure.is_of_all() || is_one_key || is_cured_by_time(&failure) {
                     return Some(failure);

@@ -97,6 +97,11 @@ impl Following {
         self.status == Status::Running
     }
 
+    /// Whether what is under way is to rest.
+    pub fn is_paused(&self) -> bool {
+        self.status == Status::Paused
+    }
+
     /// The operator's reason, once stopped.
     pub fn stopped(&self) -> Option<&str> {
         match &self.status {

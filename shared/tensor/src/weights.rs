@@ -10,11 +10,15 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::Error;
 
-/// Write named tensors (F32, I64 or U8) to a file, atomically.
+/// Where a file keeps its note among the metadata of the format.
+const NOTE: &str = "move37";
+
+/// Named tensors (F32, I64 or U8), and a note about them, as the bytes of a safetensors file. The same content gives the
+/// same bytes.
 ///
 /// # Errors
-/// If a tensor has another dtype or the file cannot be written.
-pub fn save<N: AsRef<str>>(path: &Path, tensors: &[(N, Tensor)]) -> Result<(), Error> {
+/// If a tensor has another dtype.
+pub fn to_bytes<N: AsRef<str>>(tensors: &[(N, Tensor)], note: Option<&str>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         bytes.push((name.as_ref(), encode(name.as_ref(), tensor)?, tensor.dims().to_vec()));
@@ -23,9 +27,30 @@ pub fn save<N: AsRef<str>>(path: &Path, tensors: &[(N, Tensor)]) -> Result<(), E
     for (name, (dtype, data), shape) in &bytes {
         views.push((*name, TensorView::new(*dtype, shape.clone(), data)?));
     }
+    let note = note.map(|note| HashMap::from([(NOTE.to_owned(), note.to_owned())]));
+    Ok(safetensors::serialize(views, note)?)
+}
+
+/// All tensors of a safetensors file, and its note.
+///
+/// # Errors
+/// If the bytes are malformed.
+pub fn from_bytes(bytes: &[u8]) -> Result<(HashMap<String, Tensor>, Option<String>), Error> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let note = header.metadata().as_ref().and_then(|notes| notes.get(NOTE)).cloned();
+    let file = SafeTensors::deserialize(bytes)?;
+    let tensors = file.tensors().into_iter().map(|(name, view)| Ok((name.clone(), decode(&name, &view)?)));
+    Ok((tensors.collect::<Result<_, Error>>()?, note))
+}
+
+/// Write named tensors (F32, I64 or U8) to a file, atomically.
+///
+/// # Errors
+/// If a tensor has another dtype or the file cannot be written.
+pub fn save<N: AsRef<str>>(path: &Path, tensors: &[(N, Tensor)]) -> Result<(), Error> {
     let file = |source| Error::File { path: path.display().to_string(), source };
     let partial = path.with_extension("partial");
-    std::fs::write(&partial, safetensors::serialize(views, None)?).map_err(file)?;
+    std::fs::write(&partial, to_bytes(tensors, None)?).map_err(file)?;
     std::fs::rename(&partial, path).map_err(file)
 }
 
@@ -34,24 +59,29 @@ pub fn save<N: AsRef<str>>(path: &Path, tensors: &[(N, Tensor)]) -> Result<(), E
 /// # Errors
 /// If the file cannot be read, is malformed, or lacks a parameter of the right dtype and shape.
 pub fn load(path: &Path, graph: &Graph) -> Result<Vec<Tensor>, Error> {
-    let mut all = load_all(path)?;
-    graph
-        .params
-        .iter()
-        .map(|param| {
-            let tensor = all.remove(&param.name).ok_or_else(|| Error::MissingTensor(param.name.clone()))?;
-            let dtype = graph.dtype(param.init);
-            let needed = (dtype_of(dtype), param.shape.as_slice());
-            match (tensor.dtype(), tensor.dims()) == needed {
-                true => Ok(tensor),
-                false => Err(Error::ForeignTensor {
-                    name: param.name.clone(),
-                    needed: format!("{:?} {:?}", needed.0, needed.1),
-                    got: format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
-                }),
-            }
-        })
-        .collect()
+    of_graph(&load_all(path)?, "", graph)
+}
+
+/// Of tensors by name, those of a graph's parameters in its order; each is named by a prefix and the parameter's name. They
+/// share no storage with what is given.
+///
+/// # Errors
+/// If a parameter of the right dtype and shape is not among them.
+pub fn of_graph(all: &HashMap<String, Tensor>, prefix: &str, graph: &Graph) -> Result<Vec<Tensor>, Error> {
+    let find = |param: &move37_candidate::ir::Param| {
+        let name = format!("{prefix}{}", param.name);
+        let tensor = all.get(&name).ok_or_else(|| Error::MissingTensor(name.clone()))?;
+        let needed = (dtype_of(graph.dtype(param.init)), param.shape.as_slice());
+        match (tensor.dtype(), tensor.dims()) == needed {
+            true => Ok(tensor.copy()?),
+            false => Err(Error::ForeignTensor {
+                name,
+                needed: format!("{:?} {:?}", needed.0, needed.1),
+                got: format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
+            }),
+        }
+    };
+    graph.params.iter().map(find).collect()
 }
 
 /// Read all tensors of a file.
@@ -60,8 +90,7 @@ pub fn load(path: &Path, graph: &Graph) -> Result<Vec<Tensor>, Error> {
 /// If the file cannot be read or is malformed.
 pub fn load_all(path: &Path) -> Result<HashMap<String, Tensor>, Error> {
     let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
-    let file = SafeTensors::deserialize(&bytes)?;
-    file.tensors().into_iter().map(|(name, view)| Ok((name.clone(), decode(&name, &view)?))).collect()
+    Ok(from_bytes(&bytes)?.0)
 }
 
 fn dtype_of(dtype: move37_candidate::ir::DType) -> candle_core::DType {
@@ -113,7 +142,7 @@ mod tests {
     use candle_core::{Device, Tensor};
     use move37_candidate::ir::{DType, Graph, ParamKind};
 
-    use super::{load, save};
+    use super::{from_bytes, load, of_graph, save, to_bytes};
     use crate::Error;
 
     fn graph(name: &str, shape: &[usize]) -> Graph {
@@ -137,5 +166,19 @@ mod tests {
         assert!(matches!(load(&path, &graph("i", &[2])), Err(Error::ForeignTensor { .. })));
         std::fs::write(&path, b"torn").unwrap();
         assert!(matches!(load(&path, &graph("w", &[4])), Err(Error::Format(_))));
+    }
+
+    #[test]
+    fn a_note_travels_with_the_tensors_and_the_same_content_has_the_same_bytes() {
+        let w = Tensor::from_vec(vec![1f32, 2.0], 2, &Device::Cpu).unwrap();
+        let tensors = [("p.w", w.clone()), ("a", w.clone())];
+        let bytes = to_bytes(&tensors, Some("note")).unwrap();
+        assert_eq!(bytes, to_bytes(&tensors, Some("note")).unwrap());
+        let (all, note) = from_bytes(&bytes).unwrap();
+        assert_eq!(note.as_deref(), Some("note"));
+        let found = of_graph(&all, "p.", &graph("w", &[2])).unwrap();
+        assert_eq!(found[0].to_vec1::<f32>().unwrap(), [1.0, 2.0]);
+        assert!(matches!(of_graph(&all, "q.", &graph("w", &[2])), Err(Error::MissingTensor(n)) if n == "q.w"));
+        assert!(matches!(from_bytes(&bytes[..bytes.len() - 1]), Err(Error::Format(_))));
     }
 }

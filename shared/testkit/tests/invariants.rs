@@ -107,12 +107,12 @@ fn dispatched(experiment: u32, attempt: u32, dispatch: u32) -> Fact {
         seed: 1,
     };
     let worker = "w.1".parse().unwrap();
-    TrainerFact::from(RunDispatched { run: run(experiment), attempt, dispatch, worker, job }).into()
+    TrainerFact::from(RunDispatched { run: run(experiment), attempt, dispatch, worker, job, resume: None }).into()
 }
 
 fn lost(experiment: u32, attempt: u32) -> Fact {
     let (run, why, spend) = (run(experiment), "silent".to_owned(), Spend::default());
-    TrainerFact::from(RunLost { run, attempt, why, counts: true, spend }).into()
+    TrainerFact::from(RunLost { run, attempt, why, counts: true, spend, checkpoint: None }).into()
 }
 
 fn completed(experiment: u32, attempt: u32) -> Fact {
@@ -362,6 +362,64 @@ fn i7_attempts_that_do_not_follow_one_another_are_told() {
         replace(&mut facts, is, with);
         tells(&broken(facts), "I7", sentence);
     }
+}
+
+/// The story, its first run paused, resumed, and stopped or completed by `then`.
+fn rested(kept: bool, resume: Option<u32>, then: &[Fact]) -> Vec<Violation> {
+    let mut facts = story();
+    let state = |step: u32| Checkpoint { hash: Hash::of(&step.to_le_bytes()), size: 9, step };
+    let first = find(&facts, |fact| matches!(fact, Fact::Trainer(TrainerFact::RunDispatched(_))));
+    let end = find(&facts, |fact| matches!(fact, Fact::Trainer(TrainerFact::RunCompleted(_))));
+    let (run, attempt, spend) = (run(1), 1, sample::spend(0.0));
+    let campaign = || "c".parse().unwrap();
+    let (checkpoint, steps) = (state(5), 20);
+    let saved = CheckpointSaved { campaign: campaign(), run: run.clone(), attempt, step: 5, steps, checkpoint, spend };
+    let paused = RunPaused { run: run.clone(), attempt, why: "paused".into() };
+    let lost = RunLost { run, attempt, why: "paused".into(), counts: false, spend, checkpoint: Some(state(5)) };
+    let Fact::Trainer(TrainerFact::RunDispatched(again)) = dispatched(1, 2, 2) else { unreachable!() };
+    let again = RunDispatched { resume: resume.map(state), ..again };
+    let mut middle: Vec<Fact> = vec![TrainerFact::from(paused).into()];
+    middle.extend(kept.then(|| RunFact::from(saved).into()));
+    middle.extend([TrainerFact::from(lost).into(), TrainerFact::from(again).into()]);
+    middle.extend_from_slice(then);
+    drop(facts.splice(first + 1..=end, middle));
+    broken(facts)
+}
+
+#[test]
+fn a_run_that_rested_and_went_on_is_sound() {
+    // Evidence is cited by place, and the places have moved.
+    let flaws = rested(true, Some(5), &[completed(1, 2)]);
+    assert!(flaws.iter().all(|flaw| flaw.id == "I20"), "{flaws:#?}");
+}
+
+#[test]
+fn i7_a_run_that_does_not_go_on_where_it_was_is_told() {
+    tells(
+        &rested(true, None, &[completed(1, 2)]),
+        "I7",
+        "it goes on from step 0, not from the state that was left after 5",
+    );
+}
+
+#[test]
+fn i7_orders_that_do_not_follow_one_another_are_told() {
+    let paused = || TrainerFact::from(RunPaused { run: run(1), attempt: 2, why: "p".into() }).into();
+    let stopped = || TrainerFact::from(RunStopped { run: run(1), attempt: 2, why: "s".into() }).into();
+    let ends = completed(1, 2);
+    tells(&rested(true, Some(5), &[paused(), paused(), ends.clone()]), "I7", "it is paused while it is to rest");
+    tells(&rested(true, Some(5), &[stopped(), stopped(), ends.clone()]), "I7", "it is stopped twice");
+    tells(
+        &rested(true, Some(5), &[stopped(), lost(1, 2), dispatched(1, 3, 3), ends]),
+        "I7",
+        "it goes on after its end",
+    );
+    tells(&rested(true, Some(5), &[stopped()]), "I7", "its training ends while a worker has it");
+}
+
+#[test]
+fn i10_a_state_that_nobody_kept_is_told() {
+    tells(&rested(false, Some(5), &[completed(1, 2)]), "I10", "no worker kept the state");
 }
 
 #[test]

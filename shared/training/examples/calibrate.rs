@@ -41,7 +41,7 @@ fn measure(settings: &Settings, path: &str, source: &str, name: &str, task: &Tas
         let Profile { dims, training, .. } = settings.profile;
         let job = JobSpec { source: source.to_owned(), dims, task: task.clone(), training, seed, threads: 1 };
         let mut log = Log { every: settings.every };
-        match run(&job, Path::new(&settings.data), &mut log, &Cancel::default()) {
+        match run(&job, Path::new(&settings.data), None, &mut log, &Cancel::default()) {
             Ok(outcome) => {
                 println!(
                     "{path} {name} seed {seed}: value {:.4}, loss {:.4}, {} parameters, {:.1} s, {:.1} GFLOP/s",

@@ -98,6 +98,9 @@ pub enum Error {
         /// Line of the candidate's text where the first value that is not finite arose.
         line: Option<u32>,
     },
+    /// A checkpoint is damaged, or belongs to another run.
+    #[error("go on from the checkpoint: {0}; start the run anew")]
+    Checkpoint(String),
     /// Somebody asked to stop.
     #[error("finish training: it was cancelled after {step} steps")]
     Cancelled {

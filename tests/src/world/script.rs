@@ -67,8 +67,8 @@ pub(super) fn work(key: &Key, effect: &worker::Effect) -> Option<worker::Outcome
             binary: "simulation".to_owned(),
             slots: 64,
         }),
-        worker::Effect::Stay => None,
-        worker::Effect::Train { campaign, run, attempt, job } => Some(worker::Outcome::Finished {
+        worker::Effect::Stay | worker::Effect::Gone => None,
+        worker::Effect::Train { campaign, run, attempt, job, .. } => Some(worker::Outcome::Finished {
             campaign: campaign.clone(),
             run: run.clone(),
             attempt: *attempt,

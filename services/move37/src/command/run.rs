@@ -8,6 +8,7 @@ mod silence;
 
 use std::sync::Arc;
 
+use move37_blobs::Store;
 use move37_core::CampaignId;
 use move37_eventlog::EventLog;
 use move37_events::Fact;
@@ -74,7 +75,8 @@ async fn here(arguments: &Arguments) -> Result<Answer, Failure> {
     let mut opened = open(arguments, &log, "choose another directory with --state").await?;
     let (slots, threads) = opened.view.config.as_ref().map_or((1, 1), share_cores);
     let backend = Candle { data: state.data(), threads: threads as usize };
-    let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, (slots, threads))?;
+    let store = Store::folder(&state.root().join("blobs"))?;
+    let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, store, (slots, threads))?;
     let ending = follow(&mut opened, Help::Here(&mut services)).await;
     services.drain("the run ended").await;
     opened.reporter.end();

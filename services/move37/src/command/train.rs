@@ -77,7 +77,7 @@ enum Kind {
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     let job = job(arguments)?;
     let mut watch = Watch::new(arguments.json, job.training.steps);
-    let trained = run::train(&job, &arguments.state.data(), &mut watch, &Cancel::default());
+    let trained = run::train(&job, &arguments.state.data(), None, &mut watch, &Cancel::default());
     watch.bar.finish_and_clear();
     let (outcome, trainer) = trained.map_err(failed_to)?;
     if let Some(path) = &arguments.out {

@@ -160,7 +160,8 @@ pub fn failed_to(error: Error) -> Failure {
         Error::Settings(_) => "; `move37 config show` prints settings that make sense",
         Error::Candidate(_) | Error::Graph(_) | Error::Tensor(_) => "; `move37 check` says what is wrong with it",
         Error::Diverged { .. } => "; try a smaller learning rate, or mend the candidate there",
-        Error::MissingCorpus { .. } | Error::DamagedCorpus { .. } | Error::Fetch(_) | Error::Cancelled { .. } => "",
+        Error::MissingCorpus { .. } | Error::DamagedCorpus { .. } | Error::Fetch(_) => "",
+        Error::Checkpoint(_) | Error::Cancelled { .. } => "",
     };
     Failure::failed(format!("failed to {error}{next}"))
 }

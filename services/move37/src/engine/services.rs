@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use move37_analyst::AnalystService;
+use move37_blobs::Store;
 use move37_engineer::EngineerService;
 use move37_eventlog::EventLog;
 use move37_events::facts::Campaign;
@@ -11,13 +12,13 @@ use move37_memory::MemoryService;
 use move37_researcher::ResearcherService;
 use move37_runtime::{Clock, Failpoint, Failure as Stopped, Host, Running, Service};
 use move37_trainer::worker::{Backend, Config, Departure, WorkerService};
-use move37_trainer::{LEASE, TrainerService};
+use move37_trainer::{CHECKPOINT, LEASE, TrainerService};
 
 use super::{crash, processors};
 use crate::failure::Failure;
 
-/// How long the worker may take to leave in good order.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the worker may take to save its runs and leave.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The running services and the worker's way out.
 pub struct Services {
@@ -53,11 +54,13 @@ pub fn share_cores(campaign: &Campaign) -> (u32, u32) {
 }
 
 impl Services {
-    /// Start all five over this log, and one worker with this backend and (slots, threads per run).
+    /// Start all five over this log, and one worker with this backend and (slots, threads per run), which keeps its runs'
+    /// states in the store.
     pub fn start(
         log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
         backend: impl Backend,
+        store: Store,
         (slots, threads): (u32, u32),
     ) -> Result<Services, Failure> {
         let boot = clock.now().millis();
@@ -69,8 +72,9 @@ impl Services {
             threads,
             slots,
             lease: LEASE,
+            checkpoint: CHECKPOINT,
         };
-        let (worker, departure) = WorkerService::new(config, backend);
+        let (worker, departure) = WorkerService::new(config, backend, store);
         let starter = Starter { log, clock, failpoint: crash::from_environment()? };
         let running = vec![
             starter.start(MemoryService),

@@ -204,6 +204,7 @@ impl Experiment {
             TrainerFact::TrainingCompleted(fact) => self.trained = Some(fact.clone()),
             TrainerFact::CampaignFollowed(_)
             | TrainerFact::RunUnplaced(_)
+            | TrainerFact::RunPaused(_)
             | TrainerFact::RunLost(_)
             | TrainerFact::TrainingFailed(_) => {}
         }

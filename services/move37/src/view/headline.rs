@@ -180,9 +180,11 @@ fn of_trainer(fact: &TrainerFact) -> String {
         TrainerFact::CampaignFollowed(fact) => followed(fact),
         TrainerFact::TrainingScheduled(fact) => format!("{} runs to train", fact.runs.len()),
         TrainerFact::RunDispatched(fact) => {
-            format!("run {} given to {}, attempt {}", fact.run, fact.worker, fact.attempt)
+            let from = fact.resume.as_ref().map(|from| format!(", from step {}", from.step)).unwrap_or_default();
+            format!("run {} given to {}, attempt {}{from}", fact.run, fact.worker, fact.attempt)
         }
         TrainerFact::RunUnplaced(fact) => format!("run {} not placed: {}", fact.run, one_line(&fact.why, WIDTH)),
+        TrainerFact::RunPaused(fact) => format!("run {} paused: {}", fact.run, one_line(&fact.why, WIDTH)),
         TrainerFact::RunCompleted(fact) => {
             format!("run {} completed: {} {}", fact.run, fact.result.task, number(fact.result.value))
         }
@@ -212,6 +214,7 @@ fn of_run(fact: &RunFact) -> String {
             let loss = fact.points.last().map(|point| format!(", loss {}", number(point.loss))).unwrap_or_default();
             format!("run {} step {} of {}{loss}", fact.run, fact.step, fact.steps)
         }
+        RunFact::CheckpointSaved(fact) => format!("run {} saved at step {} of {}", fact.run, fact.step, fact.steps),
         RunFact::RunFinished(fact) => match &fact.outcome {
             Outcome::Completed(result) => {
                 format!("run {} finished: {} {}", fact.run, result.task, number(result.value))
@@ -220,6 +223,7 @@ fn of_run(fact: &RunFact) -> String {
             Outcome::Faulted(why) => format!("run {} could not go on: {}", fact.run, one_line(why, WIDTH)),
             Outcome::Stopped => format!("run {} stopped", fact.run),
         },
+        RunFact::WorkerWithdrew(fact) => format!("worker withdrew: {}", one_line(&fact.why, WIDTH)),
         RunFact::WorkerLeft(fact) => format!("worker left: {}", one_line(&fact.why, WIDTH)),
     }
 }

@@ -50,6 +50,7 @@ fn word(fact: &Fact) -> Option<&'static str> {
             | TrainerFact::TrainingScheduled(_)
             | TrainerFact::RunDispatched(_)
             | TrainerFact::RunUnplaced(_)
+            | TrainerFact::RunPaused(_)
             | TrainerFact::RunCompleted(_) => None,
         },
         Fact::Run(fact) => match fact {
@@ -57,7 +58,9 @@ fn word(fact: &Fact) -> Option<&'static str> {
             RunFact::WorkerJoined(_)
             | RunFact::RunAccepted(_)
             | RunFact::MetricsRecorded(_)
+            | RunFact::CheckpointSaved(_)
             | RunFact::RunFinished(_)
+            | RunFact::WorkerWithdrew(_)
             | RunFact::WorkerLeft(_) => None,
         },
         Fact::Analyst(fact) => match fact {

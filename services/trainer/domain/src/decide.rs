@@ -3,13 +3,14 @@
 use move37_core::{Ctx, Decider, ExperimentId, Key};
 use move37_events::Fact;
 use move37_events::facts::{
-    Campaign, CandidateAdmitted, EngineerFact, Outcome as Ended, RunDeclined, RunDispatched, RunFact, RunFailed,
-    RunFinished, RunId, RunLost, RunStopped, RunUnplaced, Spend, Stage, TrainerFact, TrainingFailed, TrainingScheduled,
+    Campaign, CandidateAdmitted, Checkpoint, EngineerFact, Outcome as Ended, RunDeclined, RunDispatched, RunFact,
+    RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced, Spend, Stage, TrainerFact,
+    TrainingFailed, TrainingScheduled,
 };
 
 use crate::effects::Effect;
 use crate::input::{Input, Outcome};
-use crate::state::{Found, Phase, Run, Trainer, Training};
+use crate::state::{Found, Phase, Run, Told, Trainer, Training};
 use crate::{plan, summary};
 
 /// Why an input made no fact. All of the trainer's are early: they wait for what comes first.
@@ -54,10 +55,15 @@ impl Decider for Trainer {
             Input::Fact { fact: Fact::Trainer(_), .. } => Ok(self.next()),
             Input::Fact { .. } => Ok(None),
             Input::Outcome(Outcome::SlotFound { run, dispatch, worker }) => Ok(self.placed(run, *dispatch, worker)),
-            Input::Outcome(Outcome::RunSilent { run, attempt, why, counts, spend }) => Ok(match self.find(run) {
-                Found::Open(_, known) if dispatched(known, *attempt) => Some(lost(known, why, *counts, *spend)),
-                Found::Open(..) | Found::Past | Found::NotYet => None,
-            }),
+            Input::Outcome(Outcome::RunSilent { run, attempt, why, counts, spend, checkpoint }) => {
+                Ok(match self.find(run) {
+                    Found::Open(_, known) if dispatched(known, *attempt) => {
+                        let from = checkpoint.as_ref().or(known.checkpoint.as_ref());
+                        Some(lost(known, why, *counts, *spend, from))
+                    }
+                    Found::Open(..) | Found::Past | Found::NotYet => None,
+                })
+            }
         }
     }
 
@@ -95,8 +101,8 @@ impl Trainer {
         let wanted = known.phase == Phase::Waiting && known.dispatch + 1 == dispatch;
         (wanted && self.following.is_running()).then_some(())?;
         let job = plan::job(self.following.campaign()?, &training.scheduled, known)?;
-        let (run, attempt, worker) = (run.clone(), known.attempt, worker.clone());
-        Some(RunDispatched { run, attempt, dispatch, worker, job }.into())
+        let (run, attempt, worker, resume) = (run.clone(), known.attempt, worker.clone(), known.checkpoint.clone());
+        Some(RunDispatched { run, attempt, dispatch, worker, job, resume }.into())
     }
 
     /// A worker finished a run. Results of an old attempt, or of a worker that does not have the run, change nothing.
@@ -116,8 +122,15 @@ impl Trainer {
         Ok(Some(match &body.outcome {
             Ended::Completed(result) => summary::completed(&training.scheduled, run, result, body.spend),
             Ended::Failed(why) => failed(run, why, body.spend),
-            Ended::Faulted(why) => lost(run, why, true, body.spend),
-            Ended::Stopped => lost(run, "its worker stopped it", false, body.spend),
+            Ended::Faulted(why) => faulted(run, why, body),
+            Ended::Stopped => {
+                let why = match run.told {
+                    Told::Nothing => "its worker let go of it",
+                    Told::Pause => "it was paused",
+                    Told::Stop => "it was stopped",
+                };
+                lost(run, why, false, body.spend, body.checkpoint.as_ref().or(run.checkpoint.as_ref()))
+            }
         }))
     }
 
@@ -143,11 +156,20 @@ impl Trainer {
     fn next_of(&self, training: &Training) -> Option<TrainerFact> {
         let stopped = self.following.stopped().map(|reason| format!("the campaign was stopped: {reason}"));
         if let Some(why) = training.failure.clone().or(stopped) {
-            let running = training.runs.iter().find(|run| matches!(run.phase, Phase::Dispatched(_)));
-            return Some(match running {
-                Some(run) => RunStopped { run: run.id.clone(), attempt: run.attempt, why }.into(),
-                None => abandoned(training, why).into(),
-            });
+            let mut dispatched = training.runs.iter().filter(|run| run.is_dispatched()).peekable();
+            if dispatched.peek().is_none() {
+                return Some(abandoned(training, why).into());
+            }
+            // What the stopped runs cost belongs to the training's end, so it waits for their workers' answers.
+            let run = dispatched.find(|run| run.told != Told::Stop)?;
+            return Some(RunStopped { run: run.id.clone(), attempt: run.attempt, why }.into());
+        }
+        let to_pause = |run: &&Run| run.is_dispatched() && run.told == Told::Nothing;
+        if self.following.is_paused()
+            && let Some(run) = training.runs.iter().find(to_pause)
+        {
+            let (run, attempt, why) = (run.id.clone(), run.attempt, "the campaign was paused".to_owned());
+            return Some(RunPaused { run, attempt, why }.into());
         }
         let attempts = self.following.campaign().map_or(1, |campaign| campaign.training.attempts.max(1));
         let exhausted = |run: &&Run| run.phase == Phase::Waiting && run.lost >= attempts;
@@ -161,11 +183,24 @@ impl Trainer {
 }
 
 fn dispatched(run: &Run, attempt: u32) -> bool {
-    run.attempt == attempt && matches!(run.phase, Phase::Dispatched(_))
+    run.attempt == attempt && run.is_dispatched()
 }
 
-fn lost(run: &Run, why: &str, counts: bool, spend: Spend) -> TrainerFact {
-    RunLost { run: run.id.clone(), attempt: run.attempt, why: why.to_owned(), counts, spend }.into()
+fn lost(run: &Run, why: &str, counts: bool, spend: Spend, checkpoint: Option<&Checkpoint>) -> TrainerFact {
+    let (attempt, why, checkpoint) = (run.attempt, why.to_owned(), checkpoint.cloned());
+    RunLost { run: run.id.clone(), attempt, why, counts, spend, checkpoint }.into()
+}
+
+/// The worker's surroundings failed. Where the attempt had gone on from a checkpoint and saved no newer one, the
+/// checkpoint may be to blame: the next attempt starts anew, and this one does not count.
+fn faulted(run: &Run, why: &str, body: &RunFinished) -> TrainerFact {
+    match (&body.checkpoint, &run.checkpoint) {
+        (None, Some(from)) => {
+            let why = format!("{why}; it had gone on from step {} and starts anew", from.step);
+            lost(run, &why, false, body.spend, None)
+        }
+        (checkpoint, _) => lost(run, why, true, body.spend, checkpoint.as_ref()),
+    }
 }
 
 pub(crate) fn failed(run: &Run, why: &str, spend: Spend) -> TrainerFact {

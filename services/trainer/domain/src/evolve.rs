@@ -4,7 +4,7 @@ use move37_core::ExperimentId;
 use move37_events::facts::{Spend, TrainerFact, TrainingScheduled};
 
 use crate::plan;
-use crate::state::{Phase, Run, Trainer, Training};
+use crate::state::{Phase, Run, Told, Trainer, Training};
 
 impl Trainer {
     pub(crate) fn fold(&mut self, event: &TrainerFact) {
@@ -19,7 +19,12 @@ impl Trainer {
             }
             TrainerFact::RunUnplaced(body) => {
                 if let Some((_, run)) = self.run_mut(&body.run) {
-                    run.phase = Phase::Waiting;
+                    run.let_go();
+                }
+            }
+            TrainerFact::RunPaused(body) => {
+                if let Some((_, run)) = self.run_mut(&body.run) {
+                    run.told = Told::Pause;
                 }
             }
             TrainerFact::RunCompleted(body) => {
@@ -34,7 +39,8 @@ impl Trainer {
                     run.attempt = body.attempt + 1;
                     run.lost += u32::from(body.counts);
                     run.why = body.why.clone();
-                    run.phase = Phase::Waiting;
+                    run.checkpoint = body.checkpoint.clone();
+                    run.let_go();
                 }
             }
             TrainerFact::RunFailed(body) => {
@@ -48,7 +54,7 @@ impl Trainer {
             }
             TrainerFact::RunStopped(body) => {
                 if let Some((_, run)) = self.run_mut(&body.run) {
-                    run.phase = Phase::Over;
+                    run.told = Told::Stop;
                 }
             }
             TrainerFact::TrainingCompleted(body) => self.end(body.experiment),
@@ -68,6 +74,8 @@ impl Trainer {
             why: String::new(),
             dispatch: 0,
             phase: Phase::Waiting,
+            told: Told::Nothing,
+            checkpoint: None,
         };
         let runs = planned.into_iter().map(waiting).collect();
         let training = Training { scheduled: body.clone(), runs, failure: None, spend: Spend::default() };

@@ -1,7 +1,7 @@
 //! What the trainer is asked about.
 
 use move37_core::Key;
-use move37_events::facts::{RunId, Spend};
+use move37_events::facts::{Checkpoint, RunId, Spend};
 
 /// What comes back from an owed effect.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub enum Outcome {
         counts: bool,
         /// Cost as far as the worker told.
         spend: Spend,
+        /// The newest checkpoint of this attempt that the worker told of.
+        checkpoint: Option<Checkpoint>,
     },
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{ExperimentId, Key};
 use move37_events::Following;
-use move37_events::facts::{RunId, RunResult, Spend, TrainingScheduled};
+use move37_events::facts::{Checkpoint, RunId, RunResult, Spend, TrainingScheduled};
 use serde::{Deserialize, Serialize};
 
 use crate::plan;
@@ -45,6 +45,22 @@ pub(crate) struct Run {
     /// Dispatches made.
     pub(crate) dispatch: u32,
     pub(crate) phase: Phase,
+    /// What its worker was told to do since the dispatch.
+    pub(crate) told: Told,
+    /// Where the attempt under way began, or the next one begins; none: at the start.
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
+
+/// What a worker was told to do with a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// To train it.
+    #[default]
+    Nothing,
+    /// To save its state and let go of it.
+    Pause,
+    /// To let go of it for good.
+    Stop,
 }
 
 /// Where a run is.
@@ -58,6 +74,19 @@ pub(crate) enum Phase {
     Completed(Box<RunResult>),
     /// It has failed or was stopped.
     Over,
+}
+
+impl Run {
+    /// Whether a worker has it.
+    pub(crate) fn is_dispatched(&self) -> bool {
+        matches!(self.phase, Phase::Dispatched(_))
+    }
+
+    /// Its worker does not have it any more: it waits for another, unless it was stopped.
+    pub(crate) fn let_go(&mut self) {
+        let stopped = std::mem::take(&mut self.told) == Told::Stop;
+        self.phase = if stopped { Phase::Over } else { Phase::Waiting };
+    }
 }
 
 /// What a run's name refers to.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{EventId, Key};
-use move37_events::facts::{RunFact, RunId, Spend};
+use move37_events::facts::{Checkpoint, RunFact, RunId, Spend};
+use move37_trainer_domain::worker::name_and_boot;
 use tokio::time::Instant;
 
 /// One dispatch of a run.
@@ -14,17 +15,20 @@ pub(crate) struct Assignment {
     pub(crate) dispatch: u32,
 }
 
-/// What is known of a dispatched run's worker.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What is known of a dispatched run's worker, and what it told of the run.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sign {
     /// It has left, in good order.
-    Left,
+    Left {
+        /// Of the run.
+        told: Told,
+    },
     /// It was replaced by a later boot of the same name.
     Replaced {
         /// Whether it had taken the run.
         accepted: bool,
-        /// Cost that it told.
-        spend: Spend,
+        /// Of the run.
+        told: Told,
     },
     /// It has not answered the dispatch.
     Unanswered,
@@ -32,9 +36,18 @@ pub(crate) enum Sign {
     Heard {
         /// When.
         at: Instant,
-        /// Cost that it told.
-        spend: Spend,
+        /// Of the run.
+        told: Told,
     },
+}
+
+/// What a worker told of an attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    /// Its cost so far.
+    pub(crate) spend: Spend,
+    /// The last state of it that was kept.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 /// Workers, runs, promises and the queue.
@@ -69,7 +82,7 @@ struct Run {
     worker: Key,
     attempt: u32,
     at: Instant,
-    spend: Spend,
+    told: Told,
     /// It has ended. It is known until its watch is over, which would otherwise take it for unanswered.
     finished: bool,
 }
@@ -86,7 +99,7 @@ impl Board {
             RunFact::WorkerJoined(body) => {
                 free = body.free;
                 let (name, boot) = name_and_boot(&id.key);
-                let latest = self.boots.entry(name).or_default();
+                let latest = self.boots.entry(name.to_owned()).or_default();
                 *latest = boot.max(*latest);
             }
             RunFact::RunAccepted(body) => {
@@ -96,7 +109,7 @@ impl Board {
                     worker: id.key.clone(),
                     attempt: body.attempt,
                     at: now,
-                    spend: Spend::default(),
+                    told: Told::default(),
                     finished: false,
                 };
                 self.runs.insert((campaign.clone(), body.run.clone()), run);
@@ -109,21 +122,32 @@ impl Board {
                 self.promises.remove(&Assignment { campaign, run: body.run.clone(), dispatch: body.dispatch });
             }
             RunFact::MetricsRecorded(body) => {
-                if let Some(run) = self.runs.get_mut(&(body.campaign.clone().into(), body.run.clone()))
-                    && (&run.worker, run.attempt) == (&id.key, body.attempt)
-                {
-                    (run.at, run.spend) = (now, body.spend);
+                if let Some(run) = self.run_of(&id.key, body.campaign.clone().into(), &body.run, body.attempt) {
+                    (run.at, run.told.spend) = (now, body.spend);
+                }
+            }
+            RunFact::CheckpointSaved(body) => {
+                if let Some(run) = self.run_of(&id.key, body.campaign.clone().into(), &body.run, body.attempt) {
+                    let (spend, checkpoint) = (body.spend, Some(body.checkpoint.clone()));
+                    (run.at, run.told) = (now, Told { spend, checkpoint });
                 }
             }
             RunFact::RunFinished(body) => {
                 free = body.free;
-                if let Some(run) = self.runs.get_mut(&(body.campaign.clone().into(), body.run.clone())) {
+                if let Some(run) = self.run_of(&id.key, body.campaign.clone().into(), &body.run, body.attempt) {
                     (run.at, run.finished) = (now, true);
                 }
             }
+            RunFact::WorkerWithdrew(_) => free = 0,
             RunFact::WorkerLeft(_) => (free, presence) = (0, Presence::Left),
         }
         self.workers.insert(id.key.clone(), Worker { sequence: id.sequence, free, presence });
+    }
+
+    /// A run under way, if this worker has it with this attempt.
+    fn run_of(&mut self, worker: &Key, campaign: Key, run: &RunId, attempt: u32) -> Option<&mut Run> {
+        let run = self.runs.get_mut(&(campaign, run.clone()))?;
+        ((&run.worker, run.attempt) == (worker, attempt)).then_some(run)
     }
 
     pub(super) fn queue(&mut self) -> u64 {
@@ -184,28 +208,21 @@ impl Board {
     pub(super) fn sign(&self, assignment: &Assignment, attempt: u32, worker: &Key) -> Sign {
         let run = self.runs.get(&(assignment.campaign.clone(), assignment.run.clone()));
         let run = run.filter(|run| run.attempt == attempt && run.worker == *worker);
-        let spend = run.map(|run| run.spend).unwrap_or_default();
+        let told = run.map(|run| run.told.clone()).unwrap_or_default();
         if self.workers.get(worker).is_some_and(|known| known.presence == Presence::Left) {
-            Sign::Left
+            Sign::Left { told }
         } else if self.is_replaced(worker) {
-            Sign::Replaced { accepted: run.is_some(), spend }
+            Sign::Replaced { accepted: run.is_some(), told }
         } else {
-            run.map_or(Sign::Unanswered, |run| Sign::Heard { at: run.at, spend })
+            run.map_or(Sign::Unanswered, |run| Sign::Heard { at: run.at, told })
         }
     }
 
     /// Whether a later boot of the same worker has joined.
     fn is_replaced(&self, worker: &Key) -> bool {
         let (name, boot) = name_and_boot(worker);
-        self.boots.get(&name).is_some_and(|latest| boot < *latest)
+        self.boots.get(name).is_some_and(|latest| boot < *latest)
     }
-}
-
-/// A worker's key is its name, a dot, and its boot as a number that grows.
-fn name_and_boot(worker: &Key) -> (String, u64) {
-    let text = worker.as_str();
-    let parsed = text.rsplit_once('.').and_then(|(name, boot)| Some((name.to_owned(), boot.parse().ok()?)));
-    parsed.unwrap_or_else(|| (text.to_owned(), 0))
 }
 
 #[cfg(test)]
@@ -240,7 +257,7 @@ mod tests {
         let assignment = Assignment { campaign: campaign.clone(), run: run.clone(), dispatch: 1 };
         board.runs.insert(
             (campaign, run.clone()),
-            Run { worker: worker.clone(), attempt: 1, at: Instant::now(), spend: Spend::default(), finished: false },
+            Run { worker: worker.clone(), attempt: 1, at: Instant::now(), told: Told::default(), finished: false },
         );
         let finished = RunFinished {
             campaign: "c".parse().unwrap(),
@@ -248,6 +265,7 @@ mod tests {
             attempt: 1,
             outcome: Outcome::Stopped,
             spend: Spend::default(),
+            checkpoint: None,
             free: 1,
         };
         heard(&mut board, 2, finished);

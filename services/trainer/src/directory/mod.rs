@@ -11,7 +11,7 @@ use move37_events::facts::RunFact;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub(crate) use board::{Assignment, Sign};
+pub(crate) use board::{Assignment, Sign, Told};
 
 use board::Board;
 

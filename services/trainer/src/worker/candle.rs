@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use move37_events::facts::{CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
 use move37_training::Error;
 use move37_training::model::Dims;
-use move37_training::run::{Cancel, JobSpec, Observer, RunOutcome, Training, run};
+use move37_training::run::{Cancel, Checkpoint, JobSpec, Observer, RunOutcome, Training, run};
 use move37_training::task::TaskSpec;
 
 use super::Backend;
@@ -20,8 +20,12 @@ pub struct Candle {
 }
 
 impl Backend for Candle {
-    fn train(&self, job: &Job, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
-        match run(&spec(job, self.threads), &self.data, observer, cancel) {
+    fn train(&self, job: &Job, state: Option<&[u8]>, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
+        let trained = state
+            .map(Checkpoint::read)
+            .transpose()
+            .and_then(|from| run(&spec(job, self.threads), &self.data, from.as_ref(), observer, cancel));
+        match trained {
             Ok(outcome) => Outcome::Completed(Box::new(result(job, outcome))),
             Err(error) => failure(&error),
         }
@@ -36,6 +40,7 @@ fn failure(error: &Error) -> Outcome {
         | Error::Write { .. }
         | Error::MissingCorpus { .. }
         | Error::DamagedCorpus { .. }
+        | Error::Checkpoint(_)
         | Error::Fetch(_) => Outcome::Faulted(format!("failed to {error}")),
         Error::EmptyText { .. }
         | Error::ShortText { .. }

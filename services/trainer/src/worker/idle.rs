@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use move37_core::Hash;
 use move37_events::facts::{Job, Outcome, Platform, RunResult, TaskKind};
-use move37_training::run::{Cancel, Observer};
+use move37_training::Error;
+use move37_training::run::{Cancel, Observer, State};
 
 use super::Backend;
 
@@ -21,8 +22,12 @@ pub struct Idle {
 }
 
 impl Backend for Idle {
-    fn train(&self, job: &Job, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
-        if cancel.is_cancelled() || !self.pass(job.training.steps, observer, cancel) {
+    fn train(&self, job: &Job, state: Option<&[u8]>, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
+        let from = match state.map(|bytes| Passed::read(job, bytes)).transpose() {
+            Ok(from) => from.unwrap_or(0),
+            Err(why) => return Outcome::Faulted(why),
+        };
+        if !self.pass(job, from, observer, cancel) {
             return Outcome::Stopped;
         }
         Outcome::Completed(Box::new(result(job)))
@@ -34,16 +39,18 @@ impl Idle {
     pub const DEVICE: &str = "rehearsal: nothing was trained";
 
     /// Take the steps, evenly over the time; false once cancelled.
-    fn pass(&self, steps: u32, observer: &mut dyn Observer, cancel: &Cancel) -> bool {
-        if self.time.is_zero() {
+    fn pass(&self, job: &Job, from: u32, observer: &mut dyn Observer, cancel: &Cancel) -> bool {
+        let (steps, begun) = (job.training.steps, Instant::now());
+        if self.time.is_zero() && !cancel.is_cancelled() {
             observer.step(steps, 1.0, Duration::ZERO);
             return true;
         }
-        let begun = Instant::now();
-        for step in 1..=steps {
-            let due = self.time.mul_f64(f64::from(step) / f64::from(steps));
+        let each = self.time / steps.max(1);
+        for step in from + 1..=steps {
+            let due = each * (step - from);
             loop {
                 if cancel.is_cancelled() {
+                    observer.stopping(&Passed { job, step: step - 1 });
                     return false;
                 }
                 let left = due.saturating_sub(begun.elapsed());
@@ -53,8 +60,39 @@ impl Idle {
                 thread::sleep(left.min(GLANCE));
             }
             observer.step(step, 1.0, due);
+            observer.between(&Passed { job, step });
         }
         true
+    }
+}
+
+/// How much of a rehearsal has passed.
+struct Passed<'a> {
+    job: &'a Job,
+    step: u32,
+}
+
+impl State for Passed<'_> {
+    fn step(&self) -> u32 {
+        self.step
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, Error> {
+        Ok(format!("{}{}", Passed::of(self.job), self.step).into_bytes())
+    }
+}
+
+impl Passed<'_> {
+    /// What the state of a job begins with.
+    fn of(job: &Job) -> String {
+        format!("rehearsal of {} on {} with seed {}, after step ", job.program, job.task.name, job.seed)
+    }
+
+    /// Steps of a state of this job.
+    fn read(job: &Job, bytes: &[u8]) -> Result<u32, String> {
+        let text = std::str::from_utf8(bytes).ok();
+        let step = text.and_then(|text| text.strip_prefix(&Passed::of(job))).and_then(|step| step.parse().ok());
+        step.ok_or_else(|| "failed to go on from the checkpoint: it is not of this rehearsal".to_owned())
     }
 }
 
@@ -88,6 +126,8 @@ fn result(job: &Job) -> RunResult {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use move37_testkit::sample;
 
     use super::*;
@@ -97,6 +137,7 @@ mod tests {
         taken: Vec<u32>,
         patience: usize,
         cancel: Cancel,
+        state: Option<Vec<u8>>,
     }
 
     impl Observer for Steps {
@@ -105,6 +146,10 @@ mod tests {
             if self.taken.len() == self.patience {
                 self.cancel.cancel();
             }
+        }
+
+        fn stopping(&mut self, run: &dyn State) {
+            self.state = Some(run.bytes().unwrap());
         }
     }
 
@@ -127,8 +172,8 @@ mod tests {
         if patience == 0 {
             cancel.cancel();
         }
-        let mut steps = Steps { taken: Vec::new(), patience, cancel: cancel.clone() };
-        let outcome = Idle { time }.train(job, &mut steps, &cancel);
+        let mut steps = Steps { taken: Vec::new(), patience, cancel: cancel.clone(), state: None };
+        let outcome = Idle { time }.train(job, None, &mut steps, &cancel);
         (outcome, steps.taken)
     }
 
@@ -159,5 +204,19 @@ mod tests {
         assert_eq!((outcome, steps), (Outcome::Stopped, Vec::new()));
         let (outcome, steps) = rehearsed(&job(1), Duration::from_millis(5), 2);
         assert_eq!((outcome, steps), (Outcome::Stopped, vec![1, 2]));
+    }
+
+    #[test]
+    fn a_rehearsal_goes_on_from_its_state_and_from_no_other() {
+        let (job, cancel, time) = (job(1), Cancel::default(), Duration::from_millis(5));
+        let mut steps = Steps { taken: Vec::new(), patience: 2, cancel: cancel.clone(), state: None };
+        assert_eq!(Idle { time }.train(&job, None, &mut steps, &cancel), Outcome::Stopped);
+        let state = steps.state.unwrap();
+        let mut rest = Steps { taken: Vec::new(), patience: usize::MAX, cancel: Cancel::default(), state: None };
+        let outcome = Idle { time }.train(&job, Some(&state), &mut rest, &Cancel::default());
+        assert_eq!(rest.taken, (3..=job.training.steps).collect::<Vec<_>>());
+        assert_eq!(outcome, rehearsed(&job, Duration::ZERO, usize::MAX).0);
+        let other = Idle { time }.train(&self::job(2), Some(&state), &mut rest, &Cancel::default());
+        assert!(matches!(other, Outcome::Faulted(_)), "{other:?}");
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use move37_blobs::Blob;
 use move37_core::CampaignId;
-use move37_events::facts::{CurvePoint, RunId, Spend};
+use move37_events::facts::{Checkpoint, CurvePoint, Outcome as Ended, RunId, Spend};
 use move37_runtime::Outbox;
 use move37_trainer_domain::worker::Outcome;
 use move37_training::run::Observer;
@@ -16,16 +17,18 @@ const POINTS: u32 = 20;
 /// One run's way to the outbox, shared by its thread and the task that keeps it alive.
 #[derive(Clone)]
 pub(super) struct Report {
-    pub(super) campaign: CampaignId,
+    campaign: CampaignId,
     pub(super) run: RunId,
-    pub(super) attempt: u32,
-    pub(super) steps: u32,
-    pub(super) outbox: Outbox<Outcome>,
-    pub(super) state: Arc<Mutex<Told>>,
+    attempt: u32,
+    steps: u32,
+    outbox: Outbox<Outcome>,
+    state: Arc<Mutex<Told>>,
 }
 
 /// How far a run is, and when that was last told.
-pub(super) struct Told {
+struct Told {
+    /// Steps that an earlier attempt had done.
+    from: u32,
     step: u32,
     flops_per_step: f64,
     elapsed: Duration,
@@ -34,16 +37,33 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn nothing() -> Told {
-        Told { step: 0, flops_per_step: 0.0, elapsed: Duration::ZERO, losses: Vec::new(), at: Instant::now() }
+    /// Nothing yet of an attempt that begins after these steps.
+    fn nothing(from: u32) -> Told {
+        let (flops_per_step, elapsed) = (0.0, Duration::ZERO);
+        Told { from, step: from, flops_per_step, elapsed, losses: Vec::new(), at: Instant::now() }
     }
 
     fn spend(&self) -> Spend {
-        Spend { flops: f64::from(self.step) * self.flops_per_step, seconds: self.elapsed.as_secs_f64() }
+        let steps = f64::from(self.step - self.from);
+        Spend { flops: steps * self.flops_per_step, seconds: self.elapsed.as_secs_f64() }
     }
 }
 
 impl Report {
+    /// Of an attempt that begins, or goes on from a checkpoint.
+    pub(super) fn new(
+        campaign: &CampaignId,
+        run: &RunId,
+        attempt: u32,
+        steps: u32,
+        from: Option<&Checkpoint>,
+        outbox: Outbox<Outcome>,
+    ) -> Report {
+        let told = Told::nothing(from.map_or(0, |from| from.step));
+        let (campaign, run, state) = (campaign.clone(), run.clone(), Arc::new(Mutex::new(told)));
+        Report { campaign, run, attempt, steps, outbox, state }
+    }
+
     /// Say that the run is alive, if nothing was told since `before`.
     pub(super) fn alive(&self, before: Instant) {
         let mut told = self.told();
@@ -52,9 +72,30 @@ impl Report {
         }
     }
 
-    /// Cost so far.
-    pub(super) fn spend(&self) -> Spend {
-        self.told().spend()
+    /// Steps that this attempt has done, and what they cost.
+    pub(super) fn done(&self) -> (u32, Spend) {
+        let told = self.told();
+        (told.step - told.from, told.spend())
+    }
+
+    /// Say that a state is in the store.
+    pub(super) fn saved(&self, step: u32, blob: Blob, spend: Spend) {
+        self.told().at = Instant::now();
+        self.outbox.send(Outcome::Saved {
+            campaign: self.campaign.clone(),
+            run: self.run.clone(),
+            attempt: self.attempt,
+            steps: self.steps,
+            checkpoint: Checkpoint { hash: blob.hash, size: blob.size, step },
+            spend,
+        });
+    }
+
+    /// Say how the run ended.
+    pub(super) fn finished(&self, outcome: Ended) {
+        let (_, spend) = self.done();
+        let (campaign, run, attempt) = (self.campaign.clone(), self.run.clone(), self.attempt);
+        self.outbox.send(Outcome::Finished { campaign, run, attempt, outcome, spend });
     }
 
     fn tell(&self, told: &mut Told, points: Vec<CurvePoint>) {

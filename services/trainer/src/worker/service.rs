@@ -1,21 +1,25 @@
 //! The worker's shell: join, stay until asked to leave, train.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use move37_core::{CampaignId, Key, Recorded};
-use move37_events::facts::{Job, Outcome as Ended, RunId, TrainerFact};
+use move37_blobs::{Blob, Store};
+use move37_core::{CampaignId, EventId, Key, Recorded};
+use move37_events::facts::{Checkpoint, Job, Outcome as Ended, RunId, TrainerFact};
 use move37_events::{Fact, Topic};
 use move37_runtime::{Cancel, Outbox, Service, Start};
 use move37_trainer_domain::worker::{Effect, Outcome, Worker};
-use move37_training::run::Cancel as Stop;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::Backend;
-use super::report::{Report, Told};
+use super::departure::{Asked, Departure};
+use super::keeper::Keeper;
+use super::orders::{Halt, Order, Orders};
+use super::report::Report;
 
 /// What a worker is.
 #[derive(Clone, Debug)]
@@ -34,37 +38,36 @@ pub struct Config {
     pub slots: u32,
     /// The trainers' lease: the worker speaks every third of it.
     pub lease: Duration,
+    /// How often a run's state is kept while it lasts. It is kept when it is let go of, however short it was.
+    pub checkpoint: Duration,
 }
 
 /// A worker, for a [`move37_runtime::Host`].
 pub struct WorkerService<B> {
     config: Config,
     backend: Arc<B>,
-    ask: watch::Receiver<Option<String>>,
+    store: Store,
+    orders: Orders,
+    asked: watch::Receiver<Option<Asked>>,
     left: watch::Sender<bool>,
 }
 
-/// Lets a worker leave in good order, so that its runs go on elsewhere at once.
-pub struct Departure {
-    ask: watch::Sender<Option<String>>,
-    left: watch::Receiver<bool>,
-}
-
-impl Departure {
-    /// Ask the worker to leave; true once that is recorded, false when `patience` ends first.
-    pub async fn leave(mut self, why: &str, patience: Duration) -> bool {
-        self.ask.send_replace(Some(why.to_owned()));
-        let left = self.left.wait_for(|&left| left);
-        tokio::time::timeout(patience, left).await.is_ok_and(|left| left.is_ok())
-    }
+/// A run that was taken.
+struct Run {
+    campaign: CampaignId,
+    run: RunId,
+    attempt: u32,
+    job: Job,
+    resume: Option<Checkpoint>,
 }
 
 impl<B: Backend> WorkerService<B> {
-    /// A worker and its way to leave.
-    pub fn new(config: Config, backend: B) -> (WorkerService<B>, Departure) {
+    /// A worker that keeps its runs' states in this store, and its way to leave.
+    pub fn new(config: Config, backend: B, store: Store) -> (WorkerService<B>, Departure) {
         let (ask, asked) = watch::channel(None);
         let (left, has_left) = watch::channel(false);
-        (WorkerService { config, backend: Arc::new(backend), ask: asked, left }, Departure { ask, left: has_left })
+        let (backend, orders) = (Arc::new(backend), Orders::new());
+        (WorkerService { config, backend, store, orders, asked, left }, Departure { ask, left: has_left })
     }
 
     fn join(&self, outbox: &Outbox<Outcome>) {
@@ -72,76 +75,92 @@ impl<B: Backend> WorkerService<B> {
         outbox.send(Outcome::Joined { worker: key, host, device, threads, binary, slots });
     }
 
-    /// Wait until asked to leave, say so, and wait until that is recorded.
+    /// Wait until asked to leave, and say so; the second time when it is not to wait for its runs.
     async fn stay(&self, outbox: Outbox<Outcome>, cancel: Cancel) {
-        let mut ask = self.ask.clone();
-        let asked = async { ask.wait_for(Option::is_some).await.ok().and_then(|why| why.clone()) };
-        let why = tokio::select! {
-            () = cancel.cancelled() => return,
-            why = asked => why,
+        let mut asked = self.asked.clone();
+        let told = async {
+            for at_once in [false, true] {
+                let now = asked.wait_for(|asked| asked.as_ref().is_some_and(|asked| asked.at_once >= at_once)).await;
+                // Otherwise nobody can ask any more.
+                let Some(why) = now.ok().and_then(|asked| asked.as_ref().map(|asked| asked.why.clone())) else {
+                    return;
+                };
+                outbox.send(Outcome::Leaving { why });
+            }
         };
-        let asked = why.is_some();
-        if let Some(why) = why {
-            outbox.send(Outcome::Leaving { why });
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = told => cancel.cancelled().await,
         }
-        // Otherwise nobody can ask any more.
-        cancel.cancelled().await;
-        self.left.send_if_modified(|left| {
-            *left = asked;
-            asked
-        });
     }
 
-    /// Train on a thread, and say every third of a lease that it is alive.
-    async fn train(&self, job: Job, report: Report, cancel: Cancel) {
-        let stop = Stop::default();
-        let mut ended = match self.start(job, &report, &stop) {
+    /// Let those know that wait for it.
+    async fn gone(&self, cancel: Cancel) {
+        self.left.send_replace(true);
+        cancel.cancelled().await;
+    }
+
+    /// Train on a thread, say every third of a lease that it is alive, and pass on what the trainer wants of it.
+    async fn train(&self, run: Run, outbox: Outbox<Outcome>, cancel: Cancel) {
+        let (name, attempt) = ((Key::from(run.campaign.clone()), run.run.clone()), run.attempt);
+        let report = Report::new(&run.campaign, &run.run, attempt, run.job.training.steps, run.resume.as_ref(), outbox);
+        let halt = Halt::default();
+        let (mut orders, mut asked) = (self.orders.subscribe(), self.asked.clone());
+        let mut ended = match self.start(run, &report, &halt) {
             Ok(ended) => ended,
-            Err(error) => return finish(&report, Ended::Faulted(format!("failed to start a thread: {error}"))),
+            Err(error) => return report.finished(Ended::Faulted(format!("failed to start a thread: {error}"))),
         };
-        let beat = self.config.lease / 3;
+        let mut since = Instant::now();
         loop {
-            let before = Instant::now();
+            let order = orders.borrow_and_update().get(&name).copied();
+            if let Some((_, order)) = order.filter(|(meant, _)| *meant == attempt) {
+                halt.order(order);
+            }
+            if asked.borrow_and_update().is_some() {
+                halt.order(Order::Pause);
+            }
             tokio::select! {
                 outcome = &mut ended => {
                     let lost = || Ended::Failed("the training thread ended without an answer".to_owned());
-                    return finish(&report, outcome.unwrap_or_else(|_| lost()));
+                    return report.finished(outcome.unwrap_or_else(|_| lost()));
                 }
                 () = cancel.cancelled() => {
-                    stop.cancel();
+                    halt.order(Order::Stop);
                     // Nobody owes an answer any more, but the thread is given the time to end.
                     drop(ended.await);
                     return;
                 }
-                () = tokio::time::sleep(beat) => report.alive(before),
+                () = tokio::time::sleep_until(since + self.config.lease / 3) => {
+                    report.alive(since);
+                    since = Instant::now();
+                }
+                // Both end with the service, which this borrows, or nobody can ask any more.
+                Ok(()) = orders.changed() => {}
+                Ok(()) = asked.changed() => {}
             }
         }
     }
 
-    fn start(&self, job: Job, report: &Report, stop: &Stop) -> std::io::Result<oneshot::Receiver<Ended>> {
+    fn start(&self, run: Run, report: &Report, halt: &Halt) -> std::io::Result<oneshot::Receiver<Ended>> {
         let (answer, answered) = oneshot::channel();
-        let (backend, stop, mut observer) = (Arc::clone(&self.backend), stop.clone(), report.clone());
+        let (backend, store, halt, runtime) =
+            (Arc::clone(&self.backend), self.store.clone(), halt.clone(), Handle::current());
+        let mut keeper = Keeper::new(report.clone(), store.clone(), halt.clone(), self.config.checkpoint);
+        let train = move || {
+            let kept = run.resume.map(|kept| Blob { hash: kept.hash, size: kept.size });
+            let state = match kept.map(|blob| runtime.block_on(store.get(&blob))).transpose() {
+                Ok(state) => state,
+                Err(error) => return Ended::Faulted(format!("failed to {error}")),
+            };
+            let trained = AssertUnwindSafe(|| backend.train(&run.job, state.as_deref(), &mut keeper, halt.cancel()));
+            catch_unwind(trained).unwrap_or_else(|_| Ended::Failed("the training panicked".to_owned()))
+        };
         thread::Builder::new().name(format!("train {}", report.run)).spawn(move || {
-            let trained = catch_unwind(AssertUnwindSafe(|| backend.train(&job, &mut observer, &stop)));
-            let outcome = trained.unwrap_or_else(|_| Ended::Failed("the training panicked".to_owned()));
             // Nobody listens when the run was given up.
-            let _ = answer.send(outcome);
+            let _ = answer.send(train());
         })?;
         Ok(answered)
     }
-}
-
-fn finish(report: &Report, outcome: Ended) {
-    let mut spend = report.spend();
-    if let Ended::Completed(result) = &outcome {
-        spend.flops = result.flops;
-    }
-    let (campaign, run, attempt) = (report.campaign.clone(), report.run.clone(), report.attempt);
-    report.outbox.send(Outcome::Finished { campaign, run, attempt, outcome, spend });
-}
-
-fn report(campaign: CampaignId, run: RunId, attempt: u32, steps: u32, outbox: Outbox<Outcome>) -> Report {
-    Report { campaign, run, attempt, steps, outbox, state: Arc::new(Mutex::new(Told::nothing())) }
 }
 
 impl<B: Backend> Service for WorkerService<B> {
@@ -154,13 +173,15 @@ impl<B: Backend> Service for WorkerService<B> {
     fn route(&self, _record: &Recorded, fact: &Fact) -> Option<Key> {
         let Fact::Trainer(fact) = fact else { return None };
         let concerns = match fact {
-            TrainerFact::RunDispatched(body) => body.worker == self.config.key,
-            TrainerFact::RunLost(_) | TrainerFact::RunStopped(_) => true,
+            // Also what other boots of this worker are given.
+            TrainerFact::RunDispatched(_) | TrainerFact::RunLost(_) => true,
             TrainerFact::CampaignFollowed(_)
             | TrainerFact::TrainingScheduled(_)
             | TrainerFact::RunUnplaced(_)
+            | TrainerFact::RunPaused(_)
             | TrainerFact::RunCompleted(_)
             | TrainerFact::RunFailed(_)
+            | TrainerFact::RunStopped(_)
             | TrainerFact::TrainingCompleted(_)
             | TrainerFact::TrainingFailed(_) => false,
         };
@@ -171,14 +192,20 @@ impl<B: Backend> Service for WorkerService<B> {
         Some(self.config.key.clone())
     }
 
+    fn observe(&self, id: &EventId, fact: &Fact) {
+        if let Fact::Trainer(fact) = fact {
+            self.orders.heard(&id.key, fact);
+        }
+    }
+
     async fn perform(self: Arc<Self>, _key: Key, effect: Effect, outbox: Outbox<Outcome>, cancel: Cancel) {
         match effect {
             Effect::Join => self.join(&outbox),
             Effect::Stay => self.stay(outbox, cancel).await,
-            Effect::Train { campaign, run, attempt, job } => {
-                let report = report(campaign, run, attempt, job.training.steps, outbox);
-                self.train(*job, report, cancel).await;
+            Effect::Train { campaign, run, attempt, job, resume } => {
+                self.train(Run { campaign, run, attempt, job: *job, resume }, outbox, cancel).await;
             }
+            Effect::Gone => self.gone(cancel).await,
         }
     }
 }

@@ -28,10 +28,10 @@ pub use memory::{
 };
 pub use researcher::{Design, HypothesisProposed, HypothesisWithdrawn, ResearcherFact};
 pub use runs::{
-    CurvePoint, MetricsRecorded, Outcome, Platform, RunAccepted, RunDeclined, RunFact, RunFinished, RunResult,
-    WorkerJoined, WorkerLeft,
+    Checkpoint, CheckpointSaved, CurvePoint, MetricsRecorded, Outcome, Platform, RunAccepted, RunDeclined, RunFact,
+    RunFinished, RunResult, WorkerJoined, WorkerLeft, WorkerWithdrew,
 };
 pub use trainer::{
-    Job, RunCompleted, RunDispatched, RunFailed, RunLost, RunStopped, RunUnplaced, TrainerFact, TrainingCompleted,
-    TrainingFailed, TrainingScheduled,
+    Job, RunCompleted, RunDispatched, RunFailed, RunLost, RunPaused, RunStopped, RunUnplaced, TrainerFact,
+    TrainingCompleted, TrainingFailed, TrainingScheduled,
 };

@@ -15,7 +15,9 @@ fact_set! {
         RunAccepted = "run.accepted" v 1 about run, in campaign;
         RunDeclined = "run.declined" v 1 about run, in campaign;
         MetricsRecorded = "metrics.recorded" v 1 about run, in campaign;
+        CheckpointSaved = "checkpoint.saved" v 1 about run, in campaign;
         RunFinished = "run.finished" v 1 about run, in campaign;
+        WorkerWithdrew = "worker.withdrew" v 1, in none;
         WorkerLeft = "worker.left" v 1, in none;
     }
 }
@@ -52,6 +54,8 @@ pub struct RunAccepted {
     pub dispatch: u32,
     /// What is being trained.
     pub job: Box<Job>,
+    /// Where it goes on from; none: from the start.
+    pub resume: Option<Checkpoint>,
     /// Slots still free.
     pub free: u32,
 }
@@ -103,6 +107,38 @@ pub struct CurvePoint {
     pub loss: f64,
 }
 
+/// The state of a run between two steps, in the content-addressed store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// Digest of its bytes: their name in the store.
+    #[schemars(with = "String")]
+    pub hash: Hash,
+    /// Size in bytes.
+    pub size: u64,
+    /// Steps done.
+    pub step: u32,
+}
+
+/// A run's state was put into the store: the run can go on from it elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointSaved {
+    /// Campaign.
+    #[schemars(with = "String")]
+    pub campaign: CampaignId,
+    /// Run.
+    pub run: RunId,
+    /// Attempt.
+    pub attempt: u32,
+    /// Steps done of all.
+    pub step: u32,
+    /// Steps in all.
+    pub steps: u32,
+    /// The state after these steps.
+    pub checkpoint: Checkpoint,
+    /// Cost of this attempt so far.
+    pub spend: Spend,
+}
+
 /// A run ended on its worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFinished {
@@ -115,8 +151,10 @@ pub struct RunFinished {
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// What it cost.
+    /// What this attempt cost.
     pub spend: Spend,
+    /// The last checkpoint of this attempt, where the run can go on from it.
+    pub checkpoint: Option<Checkpoint>,
     /// Slots free again.
     pub free: u32,
 }
@@ -177,7 +215,16 @@ pub struct Platform {
     pub threads: u32,
 }
 
-/// A worker leaves; its slots are gone.
+/// A worker takes no more runs and lets go of those under way, their state saved where it can be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerWithdrew {
+    /// Why.
+    pub why: String,
+    /// Free slots: none.
+    pub free: u32,
+}
+
+/// A worker left; its slots are gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerLeft {
     /// Why.

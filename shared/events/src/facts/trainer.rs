@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::campaign::{CampaignFollowed, Model, Task, Training};
 use super::common::{Brief, ResultSummary, RunId, Spend, Stage};
-use super::runs::RunResult;
+use super::runs::{Checkpoint, RunResult};
 use super::set::fact_set;
 use crate::genome::Genome;
 
@@ -17,6 +17,7 @@ fact_set! {
         TrainingScheduled = "training.scheduled" v 1 about experiment;
         RunDispatched = "run.dispatched" v 1 about run;
         RunUnplaced = "run.unplaced" v 1 about run;
+        RunPaused = "run.paused" v 1 about run;
         RunCompleted = "run.completed" v 1 about run;
         RunFailed = "run.failed" v 1 about run;
         RunLost = "run.lost" v 1 about run;
@@ -69,6 +70,8 @@ pub struct RunDispatched {
     pub worker: Key,
     /// What to do.
     pub job: Job,
+    /// Where to go on from; none: from the start.
+    pub resume: Option<Checkpoint>,
 }
 
 /// A training job, whole in itself.
@@ -107,6 +110,17 @@ pub struct RunUnplaced {
     pub why: String,
 }
 
+/// A dispatched run is to rest: its worker saves its state and lets go of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunPaused {
+    /// Run.
+    pub run: RunId,
+    /// Attempt that is to rest.
+    pub attempt: u32,
+    /// Why.
+    pub why: String,
+}
+
 /// A run completed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunCompleted {
@@ -133,7 +147,8 @@ pub struct RunFailed {
     pub spend: Spend,
 }
 
-/// An attempt came to nothing: its worker fell silent, left or could not go on. The run is dispatched again with the next attempt, or has failed.
+/// An attempt ended without a result: its worker fell silent, left, could not go on, or was told to let go. The run is
+/// dispatched again with the next attempt, unless it has failed or was stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunLost {
     /// Run.
@@ -146,9 +161,11 @@ pub struct RunLost {
     pub counts: bool,
     /// Its cost, as far as the worker told.
     pub spend: Spend,
+    /// Where the next attempt goes on from; none: from the start.
+    pub checkpoint: Option<Checkpoint>,
 }
 
-/// A run was stopped.
+/// A dispatched run is stopped for good: its worker lets go of it, and tells what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunStopped {
     /// Run.

@@ -144,6 +144,10 @@ pub fn engineer() -> Vec<EngineerFact> {
     ]
 }
 
+fn checkpoint() -> Checkpoint {
+    Checkpoint { hash: move37_core::Hash::of(b"state"), size: 5, step: 10 }
+}
+
 pub fn trainer() -> Vec<TrainerFact> {
     let admitted = sample::admitted(3, false);
     let why = "its worker said nothing for 60 s".to_owned();
@@ -163,12 +167,29 @@ pub fn trainer() -> Vec<TrainerFact> {
             runs: vec![run()],
         }
         .into(),
-        RunDispatched { run: run(), attempt: 1, dispatch: 1, worker: "gpu.1".parse().unwrap(), job: job() }.into(),
+        RunDispatched {
+            run: run(),
+            attempt: 1,
+            dispatch: 1,
+            worker: "gpu.1".parse().unwrap(),
+            job: job(),
+            resume: Some(checkpoint()),
+        }
+        .into(),
         RunUnplaced { run: run(), attempt: 1, dispatch: 1, why: "all slots are taken".to_owned() }.into(),
         RunCompleted { run: run(), attempt: 1, result: sample::run_result("bytes", 0, 2.5), spend: sample::spend(1e9) }
             .into(),
         RunFailed { run: run(), attempt: 2, why: "the loss diverged".to_owned(), spend: sample::spend(1e9) }.into(),
-        RunLost { run: run(), attempt: 1, why, counts: true, spend: sample::spend(5e8) }.into(),
+        RunPaused { run: run(), attempt: 1, why: "the campaign was paused".to_owned() }.into(),
+        RunLost {
+            run: run(),
+            attempt: 1,
+            why,
+            counts: true,
+            spend: sample::spend(5e8),
+            checkpoint: Some(checkpoint()),
+        }
+        .into(),
         RunStopped { run: run(), attempt: 1, why: "the campaign was stopped".to_owned() }.into(),
         sample::trained(3, child(), &[("bytes", 2.5), ("mqar", 0.4)]).into(),
         TrainingFailed {
@@ -194,7 +215,16 @@ pub fn runs() -> Vec<RunFact> {
             free: 1,
         }
         .into(),
-        RunAccepted { campaign: campaign(), run: run(), attempt: 1, dispatch: 1, job: Box::new(job()), free: 0 }.into(),
+        RunAccepted {
+            campaign: campaign(),
+            run: run(),
+            attempt: 1,
+            dispatch: 1,
+            job: Box::new(job()),
+            resume: Some(checkpoint()),
+            free: 0,
+        }
+        .into(),
         RunDeclined {
             campaign: campaign(),
             run: run(),
@@ -214,15 +244,27 @@ pub fn runs() -> Vec<RunFact> {
             spend: sample::spend(5e8),
         }
         .into(),
+        CheckpointSaved {
+            campaign: campaign(),
+            run: run(),
+            attempt: 1,
+            step: 10,
+            steps: 20,
+            checkpoint: checkpoint(),
+            spend: sample::spend(5e8),
+        }
+        .into(),
         RunFinished {
             campaign: campaign(),
             run: run(),
             attempt: 1,
             outcome: Outcome::Completed(Box::new(sample::run_result("bytes", 0, 2.5))),
             spend: sample::spend(1e9),
+            checkpoint: Some(checkpoint()),
             free: 1,
         }
         .into(),
+        WorkerWithdrew { why: "shutdown".to_owned(), free: 0 }.into(),
         WorkerLeft { why: "shutdown".to_owned(), free: 0 }.into(),
     ]
 }

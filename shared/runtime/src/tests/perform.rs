@@ -63,7 +63,9 @@ impl Decider for Worker {
             RunFact::RunAccepted(_)
             | RunFact::RunDeclined(_)
             | RunFact::MetricsRecorded(_)
-            | RunFact::RunFinished(_) => {}
+            | RunFact::CheckpointSaved(_)
+            | RunFact::RunFinished(_)
+            | RunFact::WorkerWithdrew(_) => {}
         }
     }
 

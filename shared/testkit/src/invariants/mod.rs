@@ -14,6 +14,7 @@
 //! | I7 | a run's attempts follow one another; what is accepted is the attempt under way | `runs` |
 //! | I8 | the ledger adds up: reserved, settled once, nothing reserved at the close | `ledger` |
 //! | I9 | every paid exchange has one end | nowhere: there are no exchanges yet |
+//! | I10 | what a run goes on from was kept by a worker | `runs` |
 //! | I11 | a state folded in pieces is the state folded whole | `replay` and the laws: it takes the rules of the services |
 //! | I12 | a projection is the fold up to its position | not in a log: with the projector |
 //! | I14 | every fact can be read, and its envelope says what its body says | `envelope` |
@@ -145,6 +146,7 @@ impl Invariants {
     pub fn finish(mut self) -> Vec<Violation> {
         self.causes.finish(&mut self.found);
         self.experiments.finish(&mut self.found);
+        self.runs.finish(&mut self.found);
         self.rest.finish(&mut self.found);
         self.evidence.finish(&mut self.found);
         self.found.0

@@ -51,7 +51,8 @@ impl Rest {
 impl Open {
     fn book(&mut self, fact: &TrainerFact) {
         match fact {
-            TrainerFact::CampaignFollowed(_) => {}
+            // Its worker still has to let go of it.
+            TrainerFact::CampaignFollowed(_) | TrainerFact::RunPaused(_) | TrainerFact::RunStopped(_) => {}
             TrainerFact::TrainingScheduled(body) => drop(self.trainings.insert(body.experiment)),
             TrainerFact::TrainingCompleted(body) => drop(self.trainings.remove(&body.experiment)),
             TrainerFact::TrainingFailed(body) => drop(self.trainings.remove(&body.experiment)),
@@ -60,7 +61,6 @@ impl Open {
             TrainerFact::RunCompleted(body) => drop(self.runs.remove(&body.run)),
             TrainerFact::RunFailed(body) => drop(self.runs.remove(&body.run)),
             TrainerFact::RunLost(body) => drop(self.runs.remove(&body.run)),
-            TrainerFact::RunStopped(body) => drop(self.runs.remove(&body.run)),
         }
     }
 }

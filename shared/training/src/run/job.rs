@@ -45,6 +45,11 @@ pub struct Training {
 }
 
 impl JobSpec {
+    /// Tokens of so many steps over sequences of this length.
+    pub(super) fn tokens(&self, steps: u32, length: usize) -> u64 {
+        u64::from(steps) * (self.training.batch * length) as u64
+    }
+
     /// Refuse settings that make no sense.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Training { steps, batch, learning_rate, weight_decay, clip, validation, .. } = self.training;

@@ -1,20 +1,25 @@
 //! One training run: a [`JobSpec`] goes in, a [`RunOutcome`] comes out, an [`Observer`] sees it happen.
 //!
 //! [`trainer`] holds weights and optimiser state between steps; [`train()`] is the loop around it. Everything that a run does
-//! follows from its job and the stored corpus: the same job gives the same bits on the same [`Platform`].
+//! follows from its job and the stored corpus: the same job gives the same bits on the same [`Platform`]. A run that was
+//! stopped and goes on from its [`Checkpoint`] gives the same bits too.
 
 mod candidate;
+mod checkpoint;
 mod diagnose;
 mod job;
 mod observer;
 mod outcome;
 mod platform;
+#[cfg(test)]
+mod resume;
 mod schedule;
 mod train;
 mod trainer;
 
+pub use checkpoint::Checkpoint;
 pub use job::{JobSpec, Training};
-pub use observer::{Cancel, Observer, Silent};
+pub use observer::{Cancel, Observer, Silent, State};
 pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;
 pub use train::{run, train};

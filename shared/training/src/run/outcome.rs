@@ -31,7 +31,7 @@ pub struct RunOutcome {
     pub data_hash: Hash,
     /// Digest of the candidate's text.
     pub program: Hash,
-    /// Wall time of training and validation.
+    /// Wall time of training and validation, since the run was last begun or went on.
     pub seconds: f64,
     /// Where it ran.
     pub platform: Platform,

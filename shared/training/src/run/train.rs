@@ -5,39 +5,57 @@ use std::time::Instant;
 
 use move37_core::Hash;
 
-use super::{Cancel, CurvePoint, JobSpec, Observer, Platform, RunOutcome, Trainer};
+use super::checkpoint::{History, Snapshot};
+use super::{Cancel, Checkpoint, CurvePoint, JobSpec, Observer, RunOutcome, Trainer};
 use crate::Error;
 use crate::task::Metric;
 
-/// Train one candidate on one task with one seed, then measure it. `data` is the folder of stored corpora.
+/// Train one candidate on one task with one seed, from the start or from where it was stopped, then measure it. `data` is the
+/// folder of stored corpora.
 ///
 /// # Errors
-/// Settings that make no sense, a corpus that is not there, a text that cannot be traced, divergence, cancellation.
-pub fn run(job: &JobSpec, data: &Path, observer: &mut dyn Observer, cancel: &Cancel) -> Result<RunOutcome, Error> {
-    train(job, data, observer, cancel).map(|(outcome, _)| outcome)
+/// Settings that make no sense, a corpus that is not there, a text that cannot be traced, a checkpoint of another run,
+/// divergence, cancellation.
+pub fn run(
+    job: &JobSpec,
+    data: &Path,
+    from: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+    cancel: &Cancel,
+) -> Result<RunOutcome, Error> {
+    train(job, data, from, observer, cancel).map(|(outcome, _)| outcome)
 }
 
 /// The same, and the trainer with its final weights.
 pub fn train(
     job: &JobSpec,
     data: &Path,
+    from: Option<&Checkpoint>,
     observer: &mut dyn Observer,
     cancel: &Cancel,
 ) -> Result<(RunOutcome, Trainer), Error> {
     let begun = Instant::now();
     let mut trainer = Trainer::new(job, data)?;
+    let mut losses = from.map(|from| trainer.resume(from)).transpose()?.unwrap_or_default();
+    let history = History::here(job.threads, from);
+    losses.reserve(job.training.steps as usize - losses.len());
     observer.started(trainer.parameters(), trainer.flops_per_step());
-    let mut losses = Vec::with_capacity(job.training.steps as usize);
-    for step in 1..=job.training.steps {
+    for step in trainer.steps_taken() + 1..=job.training.steps {
         if cancel.is_cancelled() {
+            observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
             return Err(Error::Cancelled { step: step - 1 });
         }
         let loss = trainer.step()?;
         losses.push(loss);
         observer.step(step, loss, begun.elapsed());
+        observer.between(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
     }
     observer.validating();
-    let validation = trainer.validate(cancel)?;
+    let validation = trainer.validate(cancel).inspect_err(|error| {
+        if matches!(error, Error::Cancelled { .. }) {
+            observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
+        }
+    })?;
     let outcome = RunOutcome {
         value: match trainer.task().metric() {
             Metric::Loss => validation.loss,
@@ -49,12 +67,12 @@ pub fn train(
         curve: CurvePoint::curve(&losses),
         curve_hash: Hash::of(&losses.iter().flat_map(|loss| loss.to_bits().to_le_bytes()).collect::<Vec<_>>()),
         parameters: trainer.parameters(),
-        tokens: u64::from(job.training.steps) * (job.training.batch * trainer.task().length()) as u64,
+        tokens: job.tokens(job.training.steps, trainer.task().length()),
         flops: f64::from(job.training.steps) * trainer.flops_per_step(),
         data_hash: trainer.task().data_hash(),
         program: Hash::of(job.source.as_bytes()),
         seconds: begun.elapsed().as_secs_f64(),
-        platform: Platform::here(job.threads),
+        platform: history.platform(),
     };
     Ok((outcome, trainer))
 }
@@ -93,7 +111,7 @@ class Mixer(nn.Module):
     }
 
     fn outcome(job: &JobSpec) -> RunOutcome {
-        run(job, Path::new("unused"), &mut super::super::Silent, &Cancel::default()).unwrap()
+        run(job, Path::new("unused"), None, &mut super::super::Silent, &Cancel::default()).unwrap()
     }
 
     #[derive(Default)]
@@ -125,7 +143,7 @@ class Mixer(nn.Module):
         let mut job = job(SOURCE, TaskSpec::Bytes { corpus: corpus.hash(), length: 16 }, 80);
         job.training.batch = 8;
         let mut notes = Notes::default();
-        let outcome = run(&job, data.path(), &mut notes, &Cancel::default()).unwrap();
+        let outcome = run(&job, data.path(), None, &mut notes, &Cancel::default()).unwrap();
         assert!((notes.losses[0] - 256f32.ln()).abs() < 0.1, "{}", notes.losses[0]);
         assert!(outcome.validation_loss < 2.4, "{}", outcome.validation_loss);
         assert_eq!((outcome.value, outcome.metric), (outcome.validation_loss, Metric::Loss));
@@ -157,16 +175,16 @@ class Mixer(nn.Module):
     fn a_cancelled_run_ends_between_steps() {
         let cancel = Cancel::default();
         let mut notes = Notes { cancel: Some((3, cancel.clone())), ..Notes::default() };
-        let error = run(&recall(SOURCE, 9), Path::new("unused"), &mut notes, &cancel).unwrap_err();
+        let error = run(&recall(SOURCE, 9), Path::new("unused"), None, &mut notes, &cancel).unwrap_err();
         assert!(matches!(error, Error::Cancelled { step: 3 }), "{error}");
         assert_eq!(notes.losses.len(), 3);
         let mut notes = Notes { cancel: Some((9, cancel.clone())), ..Notes::default() };
-        let error = run(&recall(SOURCE, 9), Path::new("unused"), &mut notes, &cancel).unwrap_err();
+        let error = run(&recall(SOURCE, 9), Path::new("unused"), None, &mut notes, &cancel).unwrap_err();
         assert!(matches!(error, Error::Cancelled { step: 0 }), "{error}");
     }
 
     fn refused(job: &JobSpec) -> Error {
-        run(job, Path::new("/nowhere"), &mut super::super::Silent, &Cancel::default()).unwrap_err()
+        run(job, Path::new("/nowhere"), None, &mut super::super::Silent, &Cancel::default()).unwrap_err()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use move37_tensor::optim::{AdamW, State};
 use move37_tensor::{Options, Program, gradients, init_params, weights};
 
 use super::diagnose::origin;
-use super::{Cancel, JobSpec};
+use super::{Cancel, Checkpoint, JobSpec};
 use crate::Error;
 use crate::model::{flops, language_model, measured};
 use crate::task::{Batch, Task};
@@ -146,6 +146,31 @@ impl Trainer {
     pub fn load(&mut self, path: &Path) -> Result<(), Error> {
         self.params = weights::load(path, self.program.graph())?;
         Ok(())
+    }
+
+    /// Weights and moments by name: what a checkpoint keeps.
+    pub(super) fn tensors(&self) -> Result<Vec<(String, Tensor)>, Error> {
+        let names: Vec<&str> = self.program.graph().params.iter().map(|param| param.name.as_str()).collect();
+        let mut all = self.moments.tensors(&names)?;
+        all.extend(names.iter().zip(&self.params).map(|(name, param)| (format!("p.{name}"), param.clone())));
+        Ok(all)
+    }
+
+    /// Go on where a run of the same job was; the losses of the steps that it had taken.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if it belongs to another job; nothing has changed then.
+    pub fn resume(&mut self, from: &Checkpoint) -> Result<Vec<f32>, Error> {
+        from.check(self)?;
+        let losses = from.losses()?;
+        (self.params, self.moments) = from.state(self.program.graph())?;
+        self.step = from.step();
+        Ok(losses)
+    }
+
+    /// Its job.
+    pub(super) fn job(&self) -> &JobSpec {
+        &self.job
     }
 
     /// Its task.

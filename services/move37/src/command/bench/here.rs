@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use move37_blobs::Store;
 use move37_candidate::cost::ComplexityClass;
 use move37_candidate::gate::GateConfig;
 use move37_candidate::language::Dims;
@@ -95,7 +96,8 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     command::issue(&log, &SystemClock, &id, fact).await?;
     let mut view = CampaignView::new(id);
     let mut live = Live::open(&log).await?;
-    let mut services = Services::start(log.clone(), Arc::new(SystemClock), Idle::default(), (1, 1))?;
+    let store = Store::open("memory:///")?;
+    let mut services = Services::start(log.clone(), Arc::new(SystemClock), Idle::default(), store, (1, 1))?;
     while !view.phase().is_over() {
         tokio::select! {
             next = live.next() => next?.iter().for_each(|entry| view.take(entry)),

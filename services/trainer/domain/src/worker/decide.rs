@@ -1,15 +1,16 @@
 //! From an input to at most one fact.
 
-use move37_core::{CampaignId, Ctx, Decider};
+use move37_core::{CampaignId, Ctx, Decider, Key};
 use move37_events::Fact;
 use move37_events::facts::{
-    CurvePoint, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined, RunDispatched, RunFact, RunFinished,
-    RunId, RunResult, Spend, TrainerFact, WorkerJoined, WorkerLeft,
+    CheckpointSaved, CurvePoint, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined, RunDispatched, RunFact,
+    RunFinished, RunId, RunResult, Spend, TrainerFact, WorkerJoined, WorkerLeft, WorkerWithdrew,
 };
 
 use super::effects::Effect;
+use super::identity::is_replaced_by;
 use super::input::{Input, Outcome};
-use super::state::{Presence, Worker, name};
+use super::state::{Assigned, Presence, Worker, name};
 
 /// Why an input made no fact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,10 +45,11 @@ impl Decider for Worker {
                 let campaign = campaign.map_err(|_| Rejection::NoCampaign(id.key.to_string()))?;
                 match self.presence {
                     Presence::Outside => Err(Rejection::NotJoined),
-                    Presence::Joined => Ok(self.obey(campaign, fact)),
+                    Presence::Joined | Presence::Withdrawn(_) => Ok(self.obey(campaign, fact)),
                     Presence::Left => Ok(None),
                 }
             }
+            Input::Fact { fact: Fact::Run(_), .. } => Ok(self.gone()),
             Input::Fact { .. } => Ok(None),
             Input::Outcome(outcome) => Ok(self.report(outcome)),
         }
@@ -65,17 +67,30 @@ impl Decider for Worker {
 impl Worker {
     fn obey(&self, campaign: CampaignId, fact: &TrainerFact) -> Option<RunFact> {
         match fact {
-            TrainerFact::RunDispatched(body) => self.answer(campaign, body),
+            TrainerFact::RunDispatched(body) => self.replaced(&body.worker).or_else(|| self.answer(campaign, body)),
             TrainerFact::RunLost(body) => self.give_up(campaign, &body.run, body.attempt),
-            TrainerFact::RunStopped(body) => self.give_up(campaign, &body.run, body.attempt),
             TrainerFact::CampaignFollowed(_)
             | TrainerFact::TrainingScheduled(_)
             | TrainerFact::RunUnplaced(_)
+            | TrainerFact::RunPaused(_)
             | TrainerFact::RunCompleted(_)
             | TrainerFact::RunFailed(_)
+            | TrainerFact::RunStopped(_)
             | TrainerFact::TrainingCompleted(_)
             | TrainerFact::TrainingFailed(_) => None,
         }
+    }
+
+    /// A run went to a later boot of this worker: whoever started that one takes this one for dead.
+    fn replaced(&self, other: &Key) -> Option<RunFact> {
+        let replaced = self.worker.as_ref().is_some_and(|worker| is_replaced_by(worker, other));
+        replaced.then(|| WorkerLeft { why: format!("{other} has taken its place"), free: 0 }.into())
+    }
+
+    /// Withdrawn, and nothing is left to let go of.
+    fn gone(&self) -> Option<RunFact> {
+        let Presence::Withdrawn(why) = &self.presence else { return None };
+        self.runs.is_empty().then(|| WorkerLeft { why: why.clone(), free: 0 }.into())
     }
 
     /// Accept what is dispatched to this worker while a slot is free; a dispatch is answered once.
@@ -87,20 +102,25 @@ impl Worker {
         let (run, attempt, dispatch) = (body.run.clone(), body.attempt, body.dispatch);
         Some(match self.free(0) {
             0 => {
-                let why = format!("all {} slots are taken", self.slots);
+                let why = match &self.presence {
+                    Presence::Withdrawn(why) => format!("the worker is leaving: {why}"),
+                    Presence::Outside | Presence::Joined | Presence::Left => {
+                        format!("all {} slots are taken", self.slots)
+                    }
+                };
                 RunDeclined { campaign, run, attempt, dispatch, why, free: 0 }.into()
             }
             _ => {
-                let job = Box::new(body.job.clone());
-                RunAccepted { campaign, run, attempt, dispatch, job, free: self.free(1) }.into()
+                let (job, resume) = (Box::new(body.job.clone()), body.resume.clone());
+                RunAccepted { campaign, run, attempt, dispatch, job, resume, free: self.free(1) }.into()
             }
         })
     }
 
-    /// The trainer has lost or stopped a run of this worker.
+    /// The trainer has lost a run of this worker.
     fn give_up(&self, campaign: CampaignId, run: &RunId, attempt: u32) -> Option<RunFact> {
-        let spend = self.under_way(&campaign, run, attempt)?.spend;
-        Some(self.finished(campaign, run, attempt, Ended::Stopped, spend))
+        let assigned = self.under_way(&campaign, run, attempt)?;
+        Some(self.finished(assigned, Ended::Stopped, assigned.spend))
     }
 
     fn report(&self, outcome: &Outcome) -> Option<RunFact> {
@@ -122,18 +142,31 @@ impl Worker {
                 let (attempt, step, steps, spend) = (*attempt, *step, *steps, *spend);
                 Some(MetricsRecorded { campaign, run, attempt, step, steps, points, spend }.into())
             }
-            Outcome::Finished { campaign, run, attempt, outcome, spend } => {
+            Outcome::Saved { campaign, run, attempt, steps, checkpoint, spend } => {
                 self.under_way(campaign, run, *attempt)?;
-                Some(self.finished(campaign.clone(), run, *attempt, believable(outcome), *spend))
+                let (campaign, run, checkpoint) = (campaign.clone(), run.clone(), checkpoint.clone());
+                let (attempt, step, steps, spend) = (*attempt, checkpoint.step, *steps, *spend);
+                Some(CheckpointSaved { campaign, run, attempt, step, steps, checkpoint, spend }.into())
             }
-            Outcome::Leaving { why } => {
-                (self.presence == Presence::Joined).then(|| WorkerLeft { why: why.clone(), free: 0 }).map(Into::into)
+            Outcome::Finished { campaign, run, attempt, outcome, spend } => {
+                let assigned = self.under_way(campaign, run, *attempt)?;
+                Some(self.finished(assigned, believable(outcome), *spend))
             }
+            Outcome::Leaving { why } => match &self.presence {
+                Presence::Joined => Some(WorkerWithdrew { why: why.clone(), free: 0 }.into()),
+                Presence::Withdrawn(why) => Some(WorkerLeft { why: why.clone(), free: 0 }.into()),
+                Presence::Outside | Presence::Left => None,
+            },
         }
     }
 
-    fn finished(&self, campaign: CampaignId, run: &RunId, attempt: u32, outcome: Ended, spend: Spend) -> RunFact {
-        RunFinished { campaign, run: run.clone(), attempt, outcome, spend, free: self.free(-1) }.into()
+    fn finished(&self, assigned: &Assigned, outcome: Ended, spend: Spend) -> RunFact {
+        let checkpoint = match outcome {
+            Ended::Faulted(_) | Ended::Stopped => assigned.checkpoint.clone(),
+            Ended::Completed(_) | Ended::Failed(_) => None,
+        };
+        let (campaign, run, attempt) = (assigned.campaign.clone(), assigned.run.clone(), assigned.attempt);
+        RunFinished { campaign, run, attempt, outcome, spend, checkpoint, free: self.free(-1) }.into()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a worker owes.
 
 use move37_core::{CampaignId, EffectId, Owed};
-use move37_events::facts::{Job, RunId};
+use move37_events::facts::{Checkpoint, Job, RunId};
 
 use super::state::{Presence, Worker};
 
@@ -22,7 +22,11 @@ pub enum Effect {
         attempt: u32,
         /// What to do.
         job: Box<Job>,
+        /// Where to go on from; none: from the start.
+        resume: Option<Checkpoint>,
     },
+    /// Let those know that wait for its leaving.
+    Gone,
 }
 
 impl Owed for Effect {
@@ -30,6 +34,7 @@ impl Owed for Effect {
         match self {
             Effect::Join => "join".to_owned(),
             Effect::Stay => "stay".to_owned(),
+            Effect::Gone => "gone".to_owned(),
             Effect::Train { campaign, run, attempt, .. } => format!("train/{campaign}/{run}/{attempt}"),
         }
     }
@@ -37,15 +42,16 @@ impl Owed for Effect {
 
 impl Worker {
     pub(crate) fn owed(&self) -> Vec<Effect> {
-        match self.presence {
+        match &self.presence {
             Presence::Outside => vec![Effect::Join],
-            Presence::Left => Vec::new(),
-            Presence::Joined => {
+            Presence::Left => vec![Effect::Gone],
+            Presence::Joined | Presence::Withdrawn(_) => {
                 let train = self.runs.values().map(|assigned| Effect::Train {
                     campaign: assigned.campaign.clone(),
                     run: assigned.run.clone(),
                     attempt: assigned.attempt,
                     job: Box::new(assigned.job.clone()),
+                    resume: assigned.resume.clone(),
                 });
                 [Effect::Stay].into_iter().chain(train).collect()
             }

@@ -21,9 +21,16 @@ impl Worker {
                     assigned.spend = body.spend;
                 }
             }
+            RunFact::CheckpointSaved(body) => {
+                if let Some(assigned) = self.runs.get_mut(&name(&body.campaign, &body.run)) {
+                    assigned.spend = body.spend;
+                    assigned.checkpoint = Some(body.checkpoint.clone());
+                }
+            }
             RunFact::RunFinished(body) => {
                 self.runs.remove(&name(&body.campaign, &body.run));
             }
+            RunFact::WorkerWithdrew(body) => self.presence = Presence::Withdrawn(body.why.clone()),
             RunFact::WorkerLeft(_) => {
                 self.presence = Presence::Left;
                 self.runs.clear();
@@ -39,7 +46,9 @@ impl Worker {
             run: body.run.clone(),
             attempt: body.attempt,
             job: body.job.as_ref().clone(),
+            resume: body.resume.clone(),
             spend: Spend::default(),
+            checkpoint: None,
         };
         self.runs.insert(name, assigned);
     }

@@ -1,7 +1,7 @@
 //! What a worker is asked about.
 
 use move37_core::{CampaignId, Key};
-use move37_events::facts::{CurvePoint, Outcome as Ended, RunId, Spend};
+use move37_events::facts::{Checkpoint, CurvePoint, Outcome as Ended, RunId, Spend};
 
 /// What comes back from an owed effect.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,21 @@ pub enum Outcome {
         /// Cost so far.
         spend: Spend,
     },
+    /// A run's state was put into the store.
+    Saved {
+        /// Campaign.
+        campaign: CampaignId,
+        /// Run.
+        run: RunId,
+        /// Attempt.
+        attempt: u32,
+        /// Steps in all.
+        steps: u32,
+        /// The state.
+        checkpoint: Checkpoint,
+        /// Cost so far.
+        spend: Spend,
+    },
     /// A run ended.
     Finished {
         /// Campaign.
@@ -51,7 +66,7 @@ pub enum Outcome {
         /// Its cost.
         spend: Spend,
     },
-    /// The worker was asked to leave.
+    /// The worker was asked to leave; the second time, without waiting for its runs.
     Leaving {
         /// Why.
         why: String,

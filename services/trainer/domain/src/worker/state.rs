@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use move37_core::{CampaignId, Key};
-use move37_events::facts::{Job, RunId, Spend};
+use move37_events::facts::{Checkpoint, Job, RunId, Spend};
 use serde::{Deserialize, Serialize};
 
 /// A worker's state.
@@ -21,11 +21,13 @@ pub struct Worker {
 }
 
 /// Whether a worker is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Presence {
     #[default]
     Outside,
     Joined,
+    /// It takes nothing more and lets go of what it has, for this reason.
+    Withdrawn(String),
     Left,
 }
 
@@ -36,8 +38,12 @@ pub(crate) struct Assigned {
     pub(crate) run: RunId,
     pub(crate) attempt: u32,
     pub(crate) job: Job,
+    /// Where it goes on from.
+    pub(crate) resume: Option<Checkpoint>,
     /// Cost so far, as recorded.
     pub(crate) spend: Spend,
+    /// The last state that was saved by this attempt.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 /// The name of a run among all campaigns.
@@ -48,6 +54,9 @@ pub(crate) fn name(campaign: &CampaignId, run: &RunId) -> String {
 impl Worker {
     /// Slots free when `change` runs more (or fewer) are under way.
     pub(crate) fn free(&self, change: i64) -> u32 {
+        if self.presence != Presence::Joined {
+            return 0;
+        }
         let busy = i64::try_from(self.runs.len()).unwrap_or(i64::MAX).saturating_add(change);
         u32::try_from(i64::from(self.slots).saturating_sub(busy)).unwrap_or(0)
     }

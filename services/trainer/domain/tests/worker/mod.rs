@@ -1,9 +1,14 @@
 //! A worker's rules, one per test.
 
+mod leaving;
+mod saving;
+
+use move37_core::Hash;
 use move37_core::testing::{Given, given};
 use move37_events::facts::{
-    CurvePoint, Job, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined, RunDispatched, RunFact, RunFinished,
-    RunId, RunLost, RunStopped, TrainerFact, WorkerJoined, WorkerLeft,
+    Checkpoint, CheckpointSaved, CurvePoint, Job, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined,
+    RunDispatched, RunFact, RunFinished, RunId, RunLost, RunPaused, RunStopped, TrainerFact, WorkerJoined, WorkerLeft,
+    WorkerWithdrew,
 };
 use move37_testkit::sample;
 use move37_trainer_domain::worker::{Input, Outcome, Worker};
@@ -40,13 +45,13 @@ fn run(name: &str) -> RunId {
 
 fn dispatched(name: &str, attempt: u32, dispatch: u32, worker: &str) -> Input {
     let worker = worker.parse().unwrap();
-    let body = RunDispatched { run: run(name), attempt, dispatch, worker, job: job() };
+    let body = RunDispatched { run: run(name), attempt, dispatch, worker, job: job(), resume: None };
     sample::input("c/trainer/4", TrainerFact::from(body))
 }
 
 fn accepted(name: &str, free: u32) -> RunFact {
     let (campaign, job) = ("c".parse().unwrap(), Box::new(job()));
-    RunAccepted { campaign, run: run(name), attempt: 1, dispatch: 1, job, free }.into()
+    RunAccepted { campaign, run: run(name), attempt: 1, dispatch: 1, job, resume: None, free }.into()
 }
 
 fn progress(name: &str, attempt: u32, loss: f64) -> Input {
@@ -99,7 +104,7 @@ fn what_is_dispatched_to_it_is_accepted_while_a_slot_is_free() {
 
 #[test]
 fn what_is_dispatched_to_another_worker_is_not_its_business() {
-    given::<Worker>([joined(1)]).when(dispatched("1-explore-bytes-0", 1, 1, "w.2")).nothing();
+    given::<Worker>([joined(1)]).when(dispatched("1-explore-bytes-0", 1, 1, "v.1")).nothing();
 }
 
 #[test]
@@ -179,6 +184,7 @@ fn a_run_that_the_trainer_lost_is_given_up_with_its_cost_so_far() {
             why: "silent".into(),
             counts: true,
             spend: sample::spend(0.0),
+            checkpoint: None,
         };
         sample::input("c/trainer/6", TrainerFact::from(body))
     };
@@ -190,18 +196,9 @@ fn a_run_that_the_trainer_lost_is_given_up_with_its_cost_so_far() {
 }
 
 #[test]
-fn a_stopped_run_is_no_longer_trained() {
-    let body = RunStopped { run: run("1-explore-bytes-0"), attempt: 1, why: "enough".into() };
-    let stopped = busy().when(sample::input("c/trainer/6", TrainerFact::from(body))).and();
-    assert_eq!(stopped.owes(), ["stay"]);
-}
-
-#[test]
-fn a_worker_that_left_takes_nothing_and_owes_nothing() {
-    let leaving = Outcome::Leaving { why: "shutdown".into() };
-    let left: Given<Worker> =
-        given([joined(1), accepted("1-explore-bytes-0", 0), WorkerLeft { why: "shutdown".into(), free: 0 }.into()]);
-    busy().when(Input::Outcome(leaving.clone())).then(WorkerLeft { why: "shutdown".into(), free: 0 }.into());
-    assert!(left.owes().is_empty());
-    left.when(Input::Outcome(leaving)).nothing();
+fn pauses_and_stops_are_the_shell_s_business() {
+    let (run, why) = (run("1-explore-bytes-0"), "enough".to_owned());
+    let paused = RunPaused { run: run.clone(), attempt: 1, why: why.clone() };
+    busy().when(sample::input("c/trainer/6", TrainerFact::from(paused))).nothing();
+    busy().when(sample::input("c/trainer/6", TrainerFact::from(RunStopped { run, attempt: 1, why }))).nothing();
 }

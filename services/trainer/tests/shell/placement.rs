@@ -1,14 +1,12 @@
 //! Places and watches against workers' facts, with time that stands still until it is needed.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use move37_core::Key;
 use move37_events::Fact;
 use move37_events::facts::{
-    Job, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined, RunFact, RunFinished, RunId, Spend, WorkerJoined,
-    WorkerLeft,
+    Checkpoint, CheckpointSaved, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined, RunFact, RunFinished,
+    RunId, Spend, WorkerJoined, WorkerLeft, WorkerWithdrew,
 };
 use move37_runtime::{Cancel, Canceller, Outbox, Service};
 use move37_testkit::sample;
@@ -93,18 +91,17 @@ fn found(name: &str, worker: &str) -> Outcome {
 }
 
 fn accepted(name: &str, free: u32) -> RunAccepted {
-    let (campaign, admitted) = (sample::campaign(), sample::admitted(1, true));
-    let job = Job {
-        experiment: admitted.experiment,
-        source: admitted.source,
-        program: admitted.program,
-        model: campaign.model,
-        task: campaign.tasks[0].clone(),
-        training: campaign.training,
-        seed_number: 0,
-        seed: 1,
-    };
-    RunAccepted { campaign: "c".parse().unwrap(), run: run(name), attempt: 1, dispatch: 1, job: Box::new(job), free }
+    let (campaign, job) = ("c".parse().unwrap(), Box::new(super::job(1)));
+    RunAccepted { campaign, run: run(name), attempt: 1, dispatch: 1, job, resume: None, free }
+}
+
+fn saved(name: &str, step: u32) -> CheckpointSaved {
+    let (campaign, spend, checkpoint) = ("c".parse().unwrap(), Spend { flops: 7e8, seconds: 1.0 }, state(step));
+    CheckpointSaved { campaign, run: run(name), attempt: 1, step, steps: 20, checkpoint, spend }
+}
+
+fn state(step: u32) -> Checkpoint {
+    Checkpoint { hash: move37_core::Hash::of(&step.to_le_bytes()), size: 9, step }
 }
 
 fn alive(name: &str) -> MetricsRecorded {
@@ -115,7 +112,8 @@ fn alive(name: &str) -> MetricsRecorded {
 
 fn finished(name: &str) -> RunFinished {
     let campaign = "c".parse().unwrap();
-    RunFinished { campaign, run: run(name), attempt: 1, outcome: Ended::Stopped, spend: Spend::default(), free: 1 }
+    let (outcome, spend) = (Ended::Stopped, Spend::default());
+    RunFinished { campaign, run: run(name), attempt: 1, outcome, spend, checkpoint: None, free: 1 }
 }
 
 fn declined(name: &str) -> RunDeclined {
@@ -236,4 +234,48 @@ async fn a_worker_that_leaves_or_restarts_is_told_at_once() {
     assert!(matches!(left.outcome().await, Outcome::RunSilent { counts: false, .. }));
     assert!(matches!(restarted.outcome().await, Outcome::RunSilent { counts: true, .. }));
     assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_loss_come_with_the_newest_checkpoint_and_the_cost_that_were_told() {
+    let mut shell = Shell::new();
+    for (worker, name) in [("a.1", "1"), ("b.1", "2"), ("d.1", "3")] {
+        shell.join(worker, 1);
+        shell.hear(worker, accepted(name, 0));
+        shell.hear(worker, saved(name, 5));
+        shell.hear(worker, saved(name, 10));
+    }
+    // About another attempt.
+    shell.hear("d.1", CheckpointSaved { attempt: 2, ..saved("3", 15) });
+    let (mut left, mut restarted, mut silent) =
+        (shell.watch("1", "a.1"), shell.watch("2", "b.1"), shell.watch("3", "d.1"));
+    shell.hear("a.1", WorkerLeft { why: "shutdown".into(), free: 0 });
+    shell.join("b.2", 0);
+    for watch in [&mut left, &mut restarted, &mut silent] {
+        let outcome = watch.outcome().await;
+        let Outcome::RunSilent { spend, checkpoint, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((spend.flops, checkpoint), (7e8, Some(state(10))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeping_a_state_is_a_sign_of_life() {
+    let mut shell = Shell::new();
+    shell.join("w.1", 1);
+    shell.hear("w.1", accepted("1", 0));
+    let mut watch = shell.watch("1", "w.1");
+    for step in 1..5 {
+        tokio::time::sleep(LEASE * 2 / 3).await;
+        shell.hear("w.1", saved("1", step));
+    }
+    assert!(watch.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_withdrew_gets_nothing_more() {
+    let mut shell = Shell::new();
+    shell.join("w.1", 2);
+    shell.hear("w.1", WorkerWithdrew { why: "shutdown".into(), free: 0 });
+    let mut place = shell.place("1");
+    assert!(place.is_quiet().await);
 }
