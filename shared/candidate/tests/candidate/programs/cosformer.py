@@ -1,4 +1,5 @@
-"""cosFormer: linear attention with ReLU features reweighted by the cosine of distance (Qin et al. 2022)."""
+"""cosFormer (Qin et al. 2022): linear attention with weights relu(q_t) . relu(k_s) cos(pi (t - s) / 2 M); the cosine of a
+difference splits into products of sines and cosines. M is a fixed horizon, not the length of the sequence."""
 
 import math
 from typing import Optional
@@ -8,47 +9,49 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class CosformerAttention(nn.Module):
-    """Distances are measured against a fixed horizon, so that outputs do not depend on the length of the sequence."""
+def positive(kind: str):
+    match kind:
+        case "relu":
+            return F.relu
+        case "elu" | "shifted elu":
+            return lambda x: F.elu(x) + 1
+        case _:
+            raise ValueError(f"no positive function is named {kind}")
 
-    def __init__(self, embed_dim: int, num_heads: int = 2, horizon: int = 4096, act_fun: str = "relu", block: int = 16):
+
+class CosineWeighted(nn.Module):
+    """Features of q and k, [B, H, T, 2 D], whose products fall with the cosine of the distance."""
+
+    def __init__(self, kind: str, horizon: int):
         super().__init__()
-        self.embed_dim, self.num_heads, self.horizon, self.block = embed_dim, num_heads, horizon, block
-        self.head_dim = embed_dim // num_heads
-        self.in_proj = nn.ModuleDict({n: nn.Linear(embed_dim, embed_dim) for n in ("q", "k", "v")})
-        self.out_proj = nn.Linear(embed_dim, embed_dim)
-        self.act = self.get_act_fun(act_fun)
+        self.positive = positive(kind)
+        self.horizon = horizon
 
-    def get_act_fun(self, act_fun):
-        match act_fun:
-            case "relu":
-                return F.relu
-            case "elu" | "1+elu":
-                return lambda x: 1 + F.elu(x)
-            case _:
-                raise ValueError(f"unknown activation {act_fun}")
+    def forward(self, x: Tensor) -> Tensor:
+        turn = torch.arange(x.shape[-2], device=x.device, dtype=x.dtype).mul(math.pi / 2 / self.horizon)
+        x = self.positive(x)
+        return torch.cat([x * turn.cos()[:, None], x * turn.sin()[:, None]], dim=-1)
 
-    def angles(self, length: int, like: Tensor) -> Tensor:
-        index = torch.arange(1, length + 1, device=like.device, dtype=like.dtype).reshape(1, 1, -1, 1)
-        return (math.pi / 2) * index / self.horizon
 
-    def forward(self, query: Tensor, key: Optional[Tensor] = None, value: Optional[Tensor] = None, eps: float = 1e-6) -> Tensor:
-        key = query if key is None else key
-        value = query if value is None else value
-        b, n, d = query.shape
-        split = lambda t: t.reshape(b, -1, self.num_heads, self.head_dim).swapaxes(1, 2)
-        q, k, v = split(self.in_proj["q"](query)), split(self.in_proj["k"](key)), split(self.in_proj["v"](value))
-        q, k = self.act(q), self.act(k)
-        angle = self.angles(n, q)
-        q_ = torch.cat([q * torch.sin(angle), q * torch.cos(angle)], dim=-1)
-        k_ = torch.cat([k * torch.sin(angle), k * torch.cos(angle)], dim=-1)
-        pad = (-n) % self.block
-        blocks = [F.pad(t, (0, 0, 0, pad)).reshape(*t.shape[:2], -1, self.block, t.shape[-1]) for t in (q_, k_, v)]
-        qb, kb, vb = blocks
-        kv = torch.matmul(kb.mT, vb)
-        before = kv.cumsum(2) - kv
-        local = (qb @ kb.mT).tril_()
-        z = (local.sum(-1, keepdim=True) + qb @ (kb.sum(-2).cumsum(2) - kb.sum(-2)).unsqueeze(-1)).clamp_min(eps)
-        out = (local @ vb + qb @ before) / z
-        out = out.reshape(b, self.num_heads, -1, self.head_dim)[:, :, :n]
-        return self.out_proj(out.swapaxes(1, 2).flatten(-2))
+class CosineAttention(nn.Module):
+    def __init__(self, embed_dim: int, num_heads: int = 2, horizon: int = 4096, kind: str = "relu", block: int = 16):
+        super().__init__()
+        self.num_heads, self.block = num_heads, block
+        self.read = nn.ModuleDict({name: nn.Linear(embed_dim, embed_dim) for name in ("q", "k", "v")})
+        self.features = CosineWeighted(kind, horizon)
+        self.out = nn.Linear(embed_dim, embed_dim)
+
+    def blocks(self, t: Tensor) -> Tensor:
+        room = (-t.shape[-2]) % self.block
+        return F.pad(t, (0, 0, 0, room)).reshape(*t.shape[:2], -1, self.block, t.shape[-1])
+
+    def forward(self, query: Tensor, memory: Optional[Tensor] = None, eps: float = 1e-6) -> Tensor:
+        sources = {"q": query, "k": query if memory is None else memory, "v": query if memory is None else memory}
+        heads = {n: f(sources[n]).unflatten(-1, (self.num_heads, -1)).swapaxes(1, 2) for n, f in self.read.items()}
+        q, k = self.blocks(self.features(heads["q"])), self.blocks(self.features(heads["k"]))
+        v = self.blocks(F.pad(heads["v"], (0, 1), value=1.0))  # the ones sum the weights
+        here = torch.matmul(q, k.mT).tril_()
+        written = torch.matmul(k.mT, v)
+        y = here @ v + q @ (written.cumsum(2) - written)
+        y = y[..., :-1] / y[..., -1:].clamp_min(eps)
+        return self.out(y.flatten(2, 3)[:, :, : query.shape[1]].swapaxes(1, 2).flatten(-2))

@@ -1,4 +1,5 @@
-"""A damped multi-dimensional moving average by FFT before chunked gated attention (after Mega, Ma et al. 2022)."""
+"""Moving averages before gated attention (Mega, Ma et al. 2022): every channel keeps n damped averages,
+h_t = p x_t b + (1 - p q) h_{t-1}, read as one long convolution; attention with Laplace weights stays within chunks."""
 
 import math
 
@@ -7,94 +8,77 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-class MultiHeadEMA(nn.Module):
-    def __init__(self, embed_dim, ndim=2, truncation=None):
+class DampedAverages(nn.Module):
+    def __init__(self, channels, averages=2, reach=None):
         super().__init__()
-        self.embed_dim, self.ndim, self.truncation = embed_dim, ndim, truncation
-        self.scale = math.sqrt(1.0 / self.ndim)
-        kernel_dim = embed_dim
-        self.delta = nn.Parameter(torch.Tensor(kernel_dim, ndim, 1))
-        self.alpha = nn.Parameter(torch.Tensor(kernel_dim, ndim, 1))
-        self.beta = nn.Parameter(torch.Tensor(kernel_dim, ndim, 1))
-        self.gamma = nn.Parameter(torch.Tensor(kernel_dim, ndim))
-        self.omega = nn.Parameter(torch.Tensor(embed_dim))
-        self._kernel = None
-        self.reset_parameters()
+        self.averages, self.reach = averages, reach
+        self.enter = nn.Parameter(torch.Tensor(channels, averages))
+        self.leave = nn.Parameter(torch.Tensor(channels, averages))
+        self.rate = nn.Parameter(torch.Tensor(channels, averages))
+        self.damping = nn.Parameter(torch.Tensor(channels, averages))
+        self.direct = nn.Parameter(torch.Tensor(channels))
+        self.start()
 
-    def reset_parameters(self):
+    def start(self):
+        """Entries of alternating sign, so that a difference of averages is at hand."""
         with torch.no_grad():
-            nn.init.normal_(self.delta, mean=0.0, std=0.2)
-            nn.init.normal_(self.alpha, mean=0.0, std=0.2)
-            val = torch.ones(self.ndim, 1)
-            if self.ndim > 1:
-                idx = torch.tensor(list(range(1, self.ndim, 2)))
-                val.index_fill_(0, idx, -1.0)
-            self.beta.normal_(mean=0.0, std=0.02).add_(val)
-            nn.init.normal_(self.gamma, mean=0.0, std=1.0)
-            nn.init.normal_(self.omega, mean=0.0, std=1.0)
+            signs = torch.ones(self.averages)
+            signs.index_fill_(0, torch.tensor(list(range(1, self.averages, 2))), -1.0)
+            self.enter.normal_(mean=0.0, std=0.05).add_(signs)
+            for parameter in (self.leave, self.direct):
+                nn.init.normal_(parameter)
+            for parameter in (self.rate, self.damping):
+                nn.init.normal_(parameter, std=0.2)
 
-    def coeffs(self):
-        p = torch.sigmoid(self.delta)
-        alpha = torch.sigmoid(self.alpha)
-        return p, 1.0 - p * alpha
 
-    def kernel(self, length: int):
-        p, q = self.coeffs()
-        vander = torch.arange(length).to(p).view(1, 1, length) * torch.log(q)
-        kernel = (p * self.beta) * torch.exp(vander)
-        return torch.einsum("dnl,dn->dl", kernel, self.gamma * self.scale)
+    def response(self, length: int):
+        """[D, T]: what an impulse leaves t steps later."""
+        rate = torch.sigmoid(self.rate)
+        log_kept = torch.log1p(-rate * torch.sigmoid(self.damping))
+        powers = torch.exp(log_kept.unsqueeze(-1) * torch.arange(length).to(log_kept).view(1, 1, length))
+        return torch.einsum("dn,dnt->dt", rate * self.enter * self.leave / math.sqrt(self.averages), powers)
 
     def forward(self, x):
-        """x: [B, T, D]."""
-        residual = x * self.omega
-        x = x.permute(0, 2, 1)
-        seq_len = x.size(-1)
-        kernel_size = seq_len if self.truncation is None else min(self.truncation, seq_len)
-        k = self.kernel(kernel_size)
-        fft_len = 2 * seq_len
-        k_f = torch.fft.rfft(k.float(), n=fft_len)
-        x_f = torch.fft.rfft(x.float(), n=fft_len)
-        out = torch.fft.irfft(x_f * k_f, n=fft_len)[..., 0:seq_len]
-        out = out.type_as(x)
-        return F.silu(out.permute(0, 2, 1) + residual)
+        """[B, T, D], of the same shape."""
+        length = x.size(1)
+        signal = x.permute(0, 2, 1)
+        taps = self.response(length if self.reach is None else min(self.reach, length))
+        whole = torch.fft.rfft(signal.float(), n=2 * length) * torch.fft.rfft(taps.float(), n=2 * length)
+        averaged = torch.fft.irfft(whole, n=2 * length)[..., 0:length].permute(0, 2, 1)
+        return F.silu(torch.addcmul(averaged.type_as(x), x, self.direct))
 
 
-def laplace(x, mu=0.707107, sigma=0.282095):
-    x = (x - mu).div(sigma * math.sqrt(2.0))
-    return 0.5 * (1.0 + torch.erf(x))
+def normal_share(scores, centre=math.sqrt(0.5), spread=math.sqrt(0.25 / math.pi)):
+    """The share of a normal distribution that lies below a score: near squared ReLU, but bounded."""
+    return torch.erf((scores - centre).div(spread * math.sqrt(2.0))).add(1.0).mul(0.5)
 
 
-class MovingAverageGatedAttention(nn.Module):
-    def __init__(self, embed_dim, zdim=8, hdim=None, chunk_size=16):
+class AveragedGatedAttention(nn.Module):
+    def __init__(self, embed_dim, shared=8, inner=None, chunk=16):
         super().__init__()
-        hdim = hdim or 2 * embed_dim
-        self.zdim, self.hdim, self.chunk_size = zdim, hdim, chunk_size
-        self.move = MultiHeadEMA(embed_dim)
-        self.v_proj = nn.Linear(embed_dim, hdim)
-        self.mx_proj = nn.Linear(embed_dim, zdim + hdim + 2 * embed_dim)
-        self.h_proj = nn.Linear(hdim, embed_dim)
-        self.gamma = nn.Parameter(torch.zeros(2, zdim).normal_(0, 0.02))
-        self.beta = nn.Parameter(torch.zeros(2, zdim))
-        self.rel_pos = nn.Parameter(torch.zeros(2 * chunk_size - 1))
-        self.embed_dim = embed_dim
+        self.shared, self.inner, self.chunk = shared, inner or 2 * embed_dim, chunk
+        self.average = DampedAverages(embed_dim)
+        self.value = nn.Linear(embed_dim, self.inner)
+        self.sizes = {"update": embed_dim, "shared": shared, "reset": self.inner, "candidate": embed_dim}
+        self.read = nn.Linear(embed_dim, sum(self.sizes.values()))
+        self.back = nn.Linear(self.inner, embed_dim)
+        self.stretch = nn.Parameter(torch.ones(2, shared).add(torch.zeros(2, shared).normal_(0, 0.05)))
+        self.move = nn.Parameter(torch.zeros(2, shared))
+        self.by_lag = nn.Parameter(torch.zeros(chunk))
 
-    def bias(self, n):
-        i = torch.arange(n)
-        return self.rel_pos[i[None, :] - i[:, None] + n - 1]
+    def chunks(self, t):
+        return F.pad(t, (0, 0, 0, -t.size(1) % self.chunk)).unflatten(1, (-1, self.chunk))
 
     def forward(self, x):
-        bsz, seq_len, _ = x.shape
-        c = self.chunk_size
-        v = F.silu(self.v_proj(x))
-        base = self.mx_proj(self.move(x))
-        u, zr, hx = torch.split(base, [self.embed_dim, self.zdim + self.hdim, self.embed_dim], dim=-1)
-        u = torch.sigmoid(u)
-        z, r = torch.split(F.silu(zr), [self.zdim, self.hdim], dim=-1)
-        z = z.unsqueeze(2) * (self.gamma + 1.0) + self.beta
-        q, k = torch.unbind(z, dim=2)
-        q, k, v = (F.pad(t, (0, 0, 0, -seq_len % c)).view(bsz, -1, c, t.size(-1)) for t in (q, k, v))
-        qk = torch.bmm(q.flatten(0, 1) / c, k.flatten(0, 1).transpose(1, 2)).view(bsz, -1, c, c) + self.bias(c)
-        attn = laplace(qk).masked_fill(torch.triu(qk.new_ones(c, c), 1).bool(), 0.0)
-        h = torch.matmul(attn, v).view(bsz, -1, self.hdim)[:, :seq_len]
-        h = F.silu(hx + self.h_proj(h * r))
-        return torch.addcmul(x, u, h - x)
+        length = x.size(1)
+        parts = dict(zip(self.sizes, torch.split(self.read(self.average(x)), list(self.sizes.values()), dim=-1)))
+        basis = F.silu(parts["shared"]).unsqueeze(2) * self.stretch + self.move
+        q, k = map(self.chunks, torch.unbind(basis, dim=2))
+        v = self.chunks(F.silu(self.value(x)))
+        step = torch.arange(self.chunk)
+        lag = step[:, None] - step[None, :]
+        scores = torch.bmm(q.flatten(0, 1), k.flatten(0, 1).mT).view(*q.shape[:3], self.chunk) / self.chunk
+        weights = normal_share(scores + self.by_lag[lag.clamp(min=0)]).masked_fill(lag < 0, 0.0)
+        seen = torch.matmul(weights, v).flatten(1, 2)[:, :length]
+        fresh = F.silu(parts["candidate"] + self.back(F.silu(parts["reset"]) * seen))
+        return torch.lerp(x, fresh, torch.sigmoid(parts["update"]))

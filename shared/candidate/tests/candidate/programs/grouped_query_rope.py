@@ -1,4 +1,5 @@
-"""Grouped-query attention with rotary positions and F.scaled_dot_product_attention, as language models write it."""
+"""Attention whose heads share keys and values in groups (Ainslie et al. 2023), with rotary positions (Su et al. 2021),
+through F.scaled_dot_product_attention, or step by step where the weights are asked for."""
 
 import math
 from typing import Optional, Tuple
@@ -8,119 +9,86 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class RotaryEmbedding(nn.Module):
-    def __init__(self, dim, max_position_embeddings=2048, base=10000.0, device=None, scaling_factor=1.0):
+class Rotary(nn.Module):
+    """Turns channel j and channel j + d / 2 of a head together, by position times base^(-2j/d)."""
+
+    def __init__(self, width, base=10000.0, device=None):
         super().__init__()
-        inv_freq = 1.0 / (base ** (torch.arange(0, dim, 2, dtype=torch.int64).float().to(device) / dim))
-        self.register_buffer("inv_freq", inv_freq, persistent=False)
-        self.original_inv_freq = self.inv_freq
-        self.scaling_factor = scaling_factor
+        exponent = torch.arange(0, width, 2, dtype=torch.int64).float().to(device) / width
+        self.register_buffer("speed", base**-exponent, persistent=False)
 
     @torch.no_grad()
-    def forward(self, x, position_ids):
-        inv_freq_expanded = self.inv_freq[None, :, None].float().expand(position_ids.shape[0], -1, 1).to(x.device)
-        position_ids_expanded = position_ids[:, None, :].float()
-        device_type = x.device.type if isinstance(x.device.type, str) and x.device.type != "mps" else "cpu"
-        with torch.autocast(device_type=device_type, enabled=False):
-            freqs = (inv_freq_expanded.float() @ position_ids_expanded.float()).transpose(1, 2)
-            emb = torch.cat((freqs, freqs), dim=-1)
-            cos, sin = emb.cos() * self.scaling_factor, emb.sin() * self.scaling_factor
-        return cos.to(dtype=x.dtype), sin.to(dtype=x.dtype)
+    def circle(self, positions):
+        with torch.autocast(device_type=positions.device.type, enabled=False):
+            angle = torch.einsum("bt,j->btj", positions.float(), self.speed.float()).unsqueeze(1)
+            return angle.cos(), angle.sin()
+
+    def forward(self, x, positions):
+        cos, sin = (t.to(dtype=x.dtype) for t in self.circle(positions))
+        low, high = x.tensor_split(2, dim=-1)
+        return torch.cat((low * cos - high * sin, high * cos + low * sin), dim=-1)
 
 
-def rotate_half(x):
-    """Rotates half the hidden dims of the input."""
-    x1 = x[..., : x.shape[-1] // 2]
-    x2 = x[..., x.shape[-1] // 2 :]
-    return torch.cat((-x2, x1), dim=-1)
-
-
-def apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=1):
-    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
-    return (q * cos) + (rotate_half(q) * sin), (k * cos) + (rotate_half(k) * sin)
-
-
-def repeat_kv(hidden_states: torch.Tensor, n_rep: int) -> torch.Tensor:
-    batch, num_key_value_heads, slen, head_dim = hidden_states.shape
-    if n_rep == 1:
-        return hidden_states
-    hidden_states = hidden_states[:, :, None, :, :].expand(batch, num_key_value_heads, n_rep, slen, head_dim)
-    return hidden_states.reshape(batch, num_key_value_heads * n_rep, slen, head_dim)
-
-
-class GroupedQueryAttention(nn.Module):
+class GroupedAttention(nn.Module):
     def __init__(
         self,
         hidden_size: int,
         num_attention_heads: int = 4,
-        num_key_value_heads: Optional[int] = None,
-        attention_bias: bool = False,
-        attention_dropout: float = 0.0,
-        use_sdpa: bool = True,
-        layer_idx: Optional[int] = None,
+        shared_heads: Optional[int] = None,
+        dropout: float = 0.0,
+        fused: bool = True,
     ):
         super().__init__()
-        self.num_heads = num_attention_heads
-        self.num_key_value_heads = num_key_value_heads or max(1, num_attention_heads // 2)
-        self.head_dim = hidden_size // self.num_heads
-        self.num_key_value_groups = self.num_heads // self.num_key_value_heads
-        if (self.head_dim * self.num_heads) != hidden_size:
+        self.heads = num_attention_heads
+        self.shared = shared_heads or max(1, self.heads // 2)
+        self.width = hidden_size // self.heads
+        if self.width * self.heads != hidden_size or self.heads % self.shared:
             raise ValueError(
-                f"hidden_size must be divisible by num_heads (got `hidden_size`: {hidden_size}"
-                f" and `num_heads`: {self.num_heads})."
+                f"{hidden_size} channels, {self.heads} heads"
+                f" and {self.shared} of keys do not divide."
             )
-        self.attention_dropout = attention_dropout
-        self.use_sdpa = use_sdpa
-        self.q_proj = nn.Linear(hidden_size, self.num_heads * self.head_dim, bias=attention_bias)
-        self.k_proj = nn.Linear(hidden_size, self.num_key_value_heads * self.head_dim, bias=attention_bias)
-        self.v_proj = nn.Linear(hidden_size, self.num_key_value_heads * self.head_dim, bias=attention_bias)
-        self.o_proj = nn.Linear(self.num_heads * self.head_dim, hidden_size, bias=attention_bias)
-        self.q_norm = nn.RMSNorm(self.head_dim, eps=1e-6)
-        self.k_norm = nn.RMSNorm(self.head_dim, eps=1e-6)
-        self.rotary_emb = RotaryEmbedding(self.head_dim)
+        self.dropout, self.fused = dropout, fused
+        linear = lambda heads: nn.Linear(hidden_size, heads * self.width, bias=False)
+        self.query, self.key, self.value = linear(self.heads), linear(self.shared), linear(self.shared)
+        self.norms = nn.ModuleDict({name: nn.RMSNorm(self.width, eps=1e-6) for name in ("query", "key")})
+        self.rotary = Rotary(self.width)
+        self.out = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def for_all_heads(self, t: torch.Tensor) -> torch.Tensor:
+        copies = self.heads // self.shared
+        if copies == 1:
+            return t
+        return t[:, :, None].expand(-1, -1, copies, -1, -1).flatten(1, 2)
 
     def forward(
         self,
         hidden_states: torch.Tensor,
         attention_mask: Optional[torch.Tensor] = None,
-        position_ids: Optional[torch.LongTensor] = None,
-        past_key_value=None,
-        output_attentions: bool = False,
-        use_cache: bool = False,
-        cache_position: Optional[torch.LongTensor] = None,
+        positions: Optional[torch.LongTensor] = None,
+        want_weights: bool = False,
         **kwargs,
-    ) -> Tuple[torch.Tensor, Optional[torch.Tensor], Optional[Tuple[torch.Tensor]]]:
-        bsz, q_len, _ = hidden_states.size()
-        if position_ids is None:
-            position_ids = torch.arange(q_len, device=hidden_states.device).unsqueeze(0)
-        query_states = self.q_norm(self.q_proj(hidden_states).view(bsz, q_len, -1, self.head_dim)).transpose(1, 2)
-        key_states = self.k_norm(self.k_proj(hidden_states).view(bsz, q_len, -1, self.head_dim)).transpose(1, 2)
-        value_states = self.v_proj(hidden_states).view(bsz, q_len, -1, self.head_dim).transpose(1, 2)
-        cos, sin = self.rotary_emb(value_states, position_ids)
-        query_states, key_states = apply_rotary_pos_emb(query_states, key_states, cos, sin)
-        if past_key_value is not None:
-            key_states, value_states = past_key_value.update(key_states, value_states, self.layer_idx)
-        key_states = repeat_kv(key_states, self.num_key_value_groups)
-        value_states = repeat_kv(value_states, self.num_key_value_groups)
-        attn_weights = None
-        if self.use_sdpa and not output_attentions:
-            is_causal = True if attention_mask is None and q_len > 1 else False
-            attn_output = F.scaled_dot_product_attention(
-                query_states,
-                key_states,
-                value_states,
-                attn_mask=attention_mask,
-                dropout_p=self.attention_dropout if self.training else 0.0,
-                is_causal=is_causal,
-            )
+    ) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
+        steps = hidden_states.size(1)
+        if positions is None:
+            positions = torch.arange(steps, device=hidden_states.device).unsqueeze(0)
+        q, k, v = (
+            linear(hidden_states).unflatten(-1, (-1, self.width)).transpose(1, 2)
+            for linear in (self.query, self.key, self.value)
+        )
+        q = self.rotary(self.norms["query"](q), positions)
+        k = self.rotary(self.norms["key"](k), positions)
+        k, v = map(self.for_all_heads, (k, v))
+        weights = None
+        if self.fused and not want_weights:
+            chance = self.dropout if self.training else 0.0
+            causal = attention_mask is None and steps > 1
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=attention_mask, dropout_p=chance, is_causal=causal)
         else:
-            attn_weights = torch.matmul(query_states, key_states.transpose(2, 3)) / math.sqrt(self.head_dim)
-            if attention_mask is not None:
-                attn_weights = attn_weights + attention_mask[:, :, :, : key_states.shape[-2]]
-            attn_weights = F.softmax(attn_weights, dim=-1, dtype=torch.float32).to(query_states.dtype)
-            attn_output = torch.matmul(attn_weights, value_states)
-        if attn_output.size() != (bsz, self.num_heads, q_len, self.head_dim):
-            raise ValueError(f"`attn_output` should be of size {(bsz, self.num_heads, q_len, self.head_dim)}, but is {attn_output.size()}")
-        attn_output = attn_output.transpose(1, 2).contiguous().reshape(bsz, q_len, -1)
-        attn_output = self.o_proj(attn_output)
-        return attn_output, attn_weights, past_key_value
+            scores = torch.matmul(q, k.transpose(2, 3)) / math.sqrt(self.width)
+            later = torch.ones(steps, steps, dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(later, float("-inf")) if attention_mask is None else scores + attention_mask
+            weights = F.dropout(F.softmax(scores, dim=-1), p=self.dropout, training=self.training)
+            y = torch.matmul(weights, v)
+        if y.size() != (hidden_states.size(0), self.heads, steps, self.width):
+            raise ValueError(f"attention gave {y.size()}")
+        return self.out(y.transpose(1, 2).contiguous().flatten(2)), weights

@@ -1,4 +1,5 @@
-"""H3: a shift SSM and a diagonal SSM by FFT convolutions with multiplicative gates between (Fu et al. 2023)."""
+"""H3 (Fu et al. 2023): y = q . D(k' . v) with k' = S(k), where S remembers the last few steps and D, a diagonal complex
+state space, everything; both are causal convolutions, applied to padded spectra."""
 
 import math
 
@@ -8,50 +9,53 @@ import torch.nn.functional as F
 from einops import rearrange
 
 
-def fft_conv(u, k, skip):
-    length = u.size(-1)
-    size = 1 << (2 * length - 1).bit_length()
-    spectrum = torch.fft.rfft(u, n=size) * torch.fft.rfft(k, n=size)
-    return torch.fft.irfft(spectrum, n=size)[..., :length] + skip[..., None] * u
+class Convolution(nn.Module):
+    """A causal convolution per channel with the response that a subclass gives, and a direct path."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.direct = nn.Parameter(torch.randn(channels))
+
+    def forward(self, x):
+        length = x.size(-1)
+        room = 1 << (2 * length - 1).bit_length()
+        spectrum = torch.fft.rfft(self.response(length), n=room) * torch.fft.rfft(x, n=room)
+        return torch.addcmul(torch.fft.irfft(spectrum, n=room)[..., :length], x, self.direct[:, None])
 
 
-class ShiftKernel(nn.Module):
+class Recent(Convolution):
     def __init__(self, channels, taps=4):
+        super().__init__(channels)
+        self.weights = nn.Parameter(torch.randn(channels, taps) / taps)
+
+    def response(self, length):
+        surplus = length - self.weights.shape[1]
+        return F.pad(self.weights, (0, max(0, surplus)))[:, :length]
+
+
+class Lasting(Convolution):
+    def __init__(self, channels, pairs=4):
+        super().__init__(channels)
+        self.log_step = nn.Parameter(torch.linspace(math.log(0.01), math.log(0.5), channels).unsqueeze(1))
+        self.log_damping = nn.Parameter(torch.zeros(channels, pairs).fill_(-math.log(2)))
+        self.frequency = nn.Parameter(torch.arange(pairs).mul(math.pi).expand(channels, pairs).clone())
+        self.readout = nn.Parameter(torch.randn(channels, pairs, 2))
+
+    def response(self, length):
+        step = torch.exp(self.log_step)
+        per_step = torch.complex(-torch.exp(self.log_damping), self.frequency) * step
+        states = torch.exp(per_step.unsqueeze(-1) * torch.arange(length, device=step.device))
+        return torch.einsum("dn,dnt->dt", torch.view_as_complex(self.readout) * (2 * step), states).real
+
+
+class ShiftAndDiagonal(nn.Module):
+    def __init__(self, d_model, taps=4, pairs=4):
         super().__init__()
-        self.taps = taps
-        self.C = nn.Parameter(torch.randn(channels, taps) / taps)
+        self.q, self.k, self.v = (nn.Linear(d_model, d_model) for _ in range(3))
+        self.recent, self.lasting = Recent(d_model, taps), Lasting(d_model, pairs)
+        self.out = nn.Linear(d_model, d_model)
 
-    def forward(self, length):
-        return F.pad(self.C, (0, max(0, length - self.taps)))[:, :length]
-
-
-class DiagonalKernel(nn.Module):
-    def __init__(self, channels, n=4):
-        super().__init__()
-        self.log_step = nn.Parameter(torch.linspace(math.log(0.01), math.log(0.5), channels))
-        self.log_real = nn.Parameter(torch.full((channels, n), math.log(0.5)))
-        self.imag = nn.Parameter(math.pi * torch.arange(n).float().expand(channels, n).clone())
-        self.C = nn.Parameter(torch.randn(channels, n, 2) * 0.5**0.5)
-
-    def forward(self, length):
-        step = self.log_step.exp()[:, None]
-        A = torch.complex(-self.log_real.exp(), self.imag) * step
-        powers = torch.exp(A[..., None] * torch.arange(length, device=step.device))
-        return 2 * torch.einsum("cn,cnl->cl", torch.view_as_complex(self.C) * step, powers).real
-
-
-class H3(nn.Module):
-    def __init__(self, d_model, head_dim=1, n=4):
-        super().__init__()
-        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(d_model, d_model) for _ in range(3))
-        self.shift, self.diag = ShiftKernel(d_model), DiagonalKernel(d_model, n)
-        self.shift_D = nn.Parameter(torch.randn(d_model))
-        self.diag_D = nn.Parameter(torch.randn(d_model))
-        self.output_linear = nn.Linear(d_model, d_model)
-
-    def forward(self, u, inference_params=None):
-        L = u.size(-2)
-        q, k, v = (rearrange(p(u), "b l d -> b d l") for p in (self.q_proj, self.k_proj, self.v_proj))
-        k = fft_conv(k, self.shift(L), self.shift_D)
-        y = q * fft_conv(k * v, self.diag(L), self.diag_D)
-        return self.output_linear(rearrange(y, "b d l -> b l d"))
+    def forward(self, x):
+        q, k, v = (rearrange(read(x), "b t d -> b d t") for read in (self.q, self.k, self.v))
+        y = q * self.lasting(self.recent(k) * v)
+        return self.out(rearrange(y, "b d t -> b t d"))

@@ -1,4 +1,5 @@
-"""HGRN2: gated linear RNN with state expansion; forget gates with a lower bound (Qin et al. 2024)."""
+"""HGRN2 (Qin et al. 2024): S_t = diag(f_t) S_{t-1} + (1 - f_t) i_t^T, read by an output gate, where the forget gates of
+deeper layers have higher floors; the recurrence is fla's kernel."""
 
 import typing as tp
 
@@ -14,82 +15,62 @@ if tp.TYPE_CHECKING:
     from fla.models.utils import Cache
 
 
-class HGRN2(nn.Module):
+class Local(nn.Module):
+    """A linear map and a short convolution."""
+
+    def __init__(self, source: int, target: int, taps: tp.Optional[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(source, target, bias=False)
+        self.convolution = ShortConvolution(target, taps, bias=False, activation=None) if taps else None
+
+    def forward(self, x: torch.Tensor, mask: tp.Optional[torch.Tensor]) -> torch.Tensor:
+        y = self.linear(x)
+        return y if self.convolution is None else self.convolution(y, mask=mask)[0]
+
+
+class Floors(nn.Module):
+    """Increasing floors in [0.1, 1) for the layers of a stack, per channel."""
+
+    def __init__(self, layers: int, channels: int, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.steps = nn.Parameter(torch.zeros(layers, channels))
+
+    def forward(self) -> torch.Tensor:
+        shares = self.steps.softmax(dim=0)
+        return 0.1 + 0.9 * (shares.cumsum(dim=0) - shares)[self.layer]
+
+
+class ExpandedRecurrence(nn.Module):
     def __init__(
         self,
         hidden_size: int = 64,
         num_heads: tp.Optional[int] = None,
-        expand_ratio: tp.Optional[int] = 4,
-        use_short_conv: bool = True,
-        conv_size: int = 4,
-        conv_bias: bool = False,
-        elementwise_affine: tp.Optional[bool] = True,
-        norm_eps: float = 1e-5,
-        layer_idx: int = 0,
-        num_layers: int = 4,
+        expansion: tp.Optional[int] = 4,
+        taps: tp.Optional[int] = 4,
+        layer: int = 1,
+        layers: int = 4,
     ) -> None:
         super().__init__()
-        if expand_ratio is None and num_heads is not None:
-            expand_ratio = hidden_size // num_heads
-        elif expand_ratio is not None and num_heads is None:
-            num_heads = hidden_size // expand_ratio
-        elif num_heads is None:
-            raise RuntimeError("One of `expand_ratio` or `num_heads` should be provided.")
-        self.num_heads = num_heads
-        self.expand_ratio = expand_ratio
-        self.forget_dim = int(num_heads * expand_ratio)
-        self.input_dim = hidden_size
-        self.head_i_dim = self.input_dim // num_heads
-        self.q_proj = nn.Linear(hidden_size, self.forget_dim, bias=False)
-        self.f_proj = nn.Linear(hidden_size, self.forget_dim, bias=False)
-        self.i_proj = nn.Linear(hidden_size, self.input_dim, bias=False)
-        self.use_short_conv = use_short_conv
-        if use_short_conv:
-            self.q_conv1d = ShortConvolution(self.forget_dim, conv_size, bias=conv_bias, activation=None)
-            self.f_conv1d = ShortConvolution(self.forget_dim, conv_size, bias=conv_bias, activation=None)
-            self.i_conv1d = ShortConvolution(self.input_dim, conv_size, bias=conv_bias, activation=None)
-        self.lower_bounds = nn.Parameter(torch.zeros(num_layers, self.forget_dim))
-        self.layer_idx = layer_idx
-        self.g_norm = RMSNorm(hidden_size=hidden_size, elementwise_affine=elementwise_affine, eps=norm_eps)
-        self.o_proj = nn.Linear(self.input_dim, hidden_size, bias=False)
-
-    def lower_bound(self):
-        bounds = self.lower_bounds.softmax(dim=0).cumsum(dim=0)
-        bounds = bounds - bounds[:1] + 0.1
-        return bounds[self.layer_idx]
+        if num_heads is None and expansion is None:
+            raise RuntimeError("heads, or the states of a head, must be given")
+        self.num_heads = num_heads if num_heads is not None else hidden_size // expansion
+        states = self.num_heads * (expansion if expansion is not None else hidden_size // self.num_heads)
+        self.read, self.forget = Local(hidden_size, states, taps), Local(hidden_size, states, taps)
+        self.write = Local(hidden_size, hidden_size, taps)
+        self.floors = Floors(layers, states, layer)
+        self.out = nn.Sequential(RMSNorm(hidden_size=hidden_size, eps=1e-5), nn.Linear(hidden_size, hidden_size, bias=False))
 
     def forward(
         self,
         hidden_states: torch.Tensor,
         attention_mask: tp.Optional[torch.Tensor] = None,
-        past_key_values: "tp.Optional[Cache]" = None,
-        use_cache: tp.Optional[bool] = False,
-        output_attentions: tp.Optional[bool] = False,
+        past: "tp.Optional[Cache]" = None,
         **kwargs: tp.Any,
-    ) -> tp.Tuple[torch.Tensor, tp.Optional[torch.Tensor], "tp.Optional[Cache]"]:
-        last_state = None
-        if past_key_values is not None and len(past_key_values) > self.layer_idx:
-            last_state = past_key_values[self.layer_idx]
-        cu_seqlens = kwargs.get("cu_seqlens", None)
-        if self.use_short_conv:
-            conv_state = (None,) * 3 if last_state is None else last_state["conv_state"]
-            (q, _), (f, _), (i, _) = (
-                conv(proj(hidden_states), mask=attention_mask, cache=state, output_final_state=use_cache, cu_seqlens=cu_seqlens)
-                for conv, proj, state in zip(
-                    (self.q_conv1d, self.f_conv1d, self.i_conv1d), (self.q_proj, self.f_proj, self.i_proj), conv_state
-                )
-            )
-        else:
-            q, f, i = self.q_proj(hidden_states), self.f_proj(hidden_states), self.i_proj(hidden_states)
-        q = F.silu(q)
-        bound = self.lower_bound()
-        g = bound + (1 - bound) * f.sigmoid()
-        k, g = 1 - g, g.log()
-        q, k, i, g = map(lambda x: rearrange(x, "... (h d) -> ... h d", h=self.num_heads), (q, k, i, g))
-        recurrent_state = last_state["recurrent_state"] if last_state is not None else None
-        o, recurrent_state = chunk_gla(
-            q=q, k=k, v=i, g=g, initial_state=recurrent_state, output_final_state=use_cache, cu_seqlens=cu_seqlens
-        )
-        o = rearrange(o, "... h d -> ... (h d)")
-        o = self.o_proj(self.g_norm(o))
-        return o, None, past_key_values
+    ) -> tp.Tuple[torch.Tensor, tp.Optional[torch.Tensor]]:
+        q, f, i = (part(hidden_states, attention_mask) for part in (self.read, self.forget, self.write))
+        kept = torch.lerp(self.floors(), torch.ones_like(f), torch.sigmoid(f))
+        parts = {"q": F.silu(q), "k": 1 - kept, "v": i, "g": torch.log(kept)}
+        parts = {name: rearrange(t, "b t (h d) -> b t h d", h=self.num_heads) for name, t in parts.items()}
+        y, state = chunk_gla(**parts, initial_state=past, output_final_state=kwargs.get("keep_state", False))
+        return self.out(rearrange(y, "b t h d -> b t (h d)")), state

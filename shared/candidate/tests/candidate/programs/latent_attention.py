@@ -1,115 +1,95 @@
-"""Multi-head latent attention: low-rank queries and keys, decoupled complex rotary positions, in sliding chunks so that
-the cost stays linear (after DeepSeek-V2, 2024)."""
+"""Multi-head latent attention (DeepSeek-V2, 2024) in a sliding window: queries, and keys with values, pass through
+narrow latents; positions turn a separate part of queries and keys, the keys' part common to all heads."""
 
 from dataclasses import dataclass
-from typing import Literal, Optional, Tuple
+from typing import Literal, Optional
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass
-class ModelArgs:
-    dim: int = 64
-    n_heads: int = 4
-    q_lora_rank: int = 12
-    kv_lora_rank: int = 8
-    qk_nope_head_dim: int = 4
-    qk_rope_head_dim: int = 4
-    v_head_dim: int = 4
-    max_seq_len: int = 2048
-    rope_theta: float = 10000.0
+class LatentConfig:
+    d_model: int = 64
+    num_heads: int = 4
+    query_latent: int = 12
+    memory_latent: int = 8
+    content: int = 4
+    turning: int = 4
+    value: int = 4
+    horizon: int = 2048
     window: int = 16
-    mscale: float = 1.0
-    dtype: Literal["bf16", "fp8"] = "bf16"
+    theta: float = 10000.0
+    compress: Literal["both", "memory"] = "both"
 
 
-def precompute_freqs_cis(args: ModelArgs) -> torch.Tensor:
-    dim = args.qk_rope_head_dim
-    freqs = 1.0 / (args.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
-    t = torch.arange(args.max_seq_len)
-    freqs = torch.outer(t, freqs)
-    return torch.polar(torch.ones_like(freqs), freqs)
+def rotations(config: LatentConfig) -> Tensor:
+    """exp(i t theta^(-2j/n)) for position t and pair j, as complex numbers [horizon, n / 2]."""
+    speed = config.theta ** (-torch.arange(0, config.turning, 2).float() / config.turning)
+    angle = torch.arange(config.horizon).float()[:, None] * speed
+    return torch.polar(torch.ones_like(angle), angle)
 
 
-def apply_rotary_emb(x: torch.Tensor, freqs_cis: torch.Tensor) -> torch.Tensor:
-    dtype = x.dtype
-    x = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2))
-    freqs_cis = freqs_cis.view(1, x.size(1), 1, x.size(-1))
-    y = torch.view_as_real(x * freqs_cis).flatten(3)
-    return y.to(dtype)
+def turn(x: Tensor, by: Tensor) -> Tensor:
+    """Multiply neighbouring pairs of [B, T, H, n], read as complex numbers, by those of [T, n / 2]."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * by[:, None]).flatten(-2).to(x.dtype)
 
 
-class Norm(nn.Module):
-    def __init__(self, dim: int, eps: float = 1e-6):
+class Latent(nn.Module):
+    """Down to a narrow vector of unit mean square, and up again."""
+
+    def __init__(self, source: int, width: int, target: int):
         super().__init__()
-        self.dim = dim
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(dim))
+        self.down = nn.Linear(source, width, bias=False)
+        self.gain = nn.Parameter(torch.ones(width))
+        self.up = nn.Linear(width, target, bias=False)
 
-    def forward(self, x: torch.Tensor):
-        return F.rms_norm(x, (self.dim,), self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(F.rms_norm(self.down(x), self.gain.shape, self.gain, 1e-6))
 
 
-class MLA(nn.Module):
-    def __init__(self, config: ModelArgs):
+class WindowedLatentAttention(nn.Module):
+    def __init__(self, config: LatentConfig):
         super().__init__()
-        args = config
-        self.dim = args.dim
-        self.n_heads = args.n_heads
-        self.q_lora_rank = args.q_lora_rank
-        self.kv_lora_rank = args.kv_lora_rank
-        self.qk_nope_head_dim = args.qk_nope_head_dim
-        self.qk_rope_head_dim = args.qk_rope_head_dim
-        self.qk_head_dim = args.qk_nope_head_dim + args.qk_rope_head_dim
-        self.v_head_dim = args.v_head_dim
-        self.window = args.window
-        if self.q_lora_rank == 0:
-            self.wq = nn.Linear(self.dim, self.n_heads * self.qk_head_dim, bias=False)
+        self.config = config
+        c, heads = config, config.num_heads
+        asked = heads * (c.content + c.turning)
+        if c.compress == "both":
+            self.query = Latent(c.d_model, c.query_latent, asked)
         else:
-            self.wq_a = nn.Linear(self.dim, self.q_lora_rank, bias=False)
-            self.q_norm = Norm(self.q_lora_rank)
-            self.wq_b = nn.Linear(self.q_lora_rank, self.n_heads * self.qk_head_dim, bias=False)
-        self.wkv_a = nn.Linear(self.dim, self.kv_lora_rank + self.qk_rope_head_dim, bias=False)
-        self.kv_norm = Norm(self.kv_lora_rank)
-        self.wkv_b = nn.Linear(self.kv_lora_rank, self.n_heads * (self.qk_nope_head_dim + self.v_head_dim), bias=False)
-        self.wo = nn.Linear(self.n_heads * self.v_head_dim, self.dim, bias=False)
-        self.softmax_scale = self.qk_head_dim**-0.5
-        if args.max_seq_len > 4096:
-            mscale = 0.1 * args.mscale + 1.0
-            self.softmax_scale = self.softmax_scale * mscale * mscale
-        self.register_buffer("freqs_cis", precompute_freqs_cis(args), persistent=False)
+            self.query = nn.Linear(c.d_model, asked, bias=False)
+        self.memory = Latent(c.d_model, c.memory_latent, heads * (c.content + c.value))
+        self.where = nn.Linear(c.d_model, c.turning, bias=False)
+        self.out = nn.Linear(heads * c.value, c.d_model, bias=False)
+        self.register_buffer("rotations", rotations(config), persistent=False)
 
-    def local(self, q, k, v):
-        """Each chunk attends to itself and the one before: [B, T, H, D]."""
-        w = self.window
-        T = q.shape[1]
-        q, k, v = (F.pad(t, (0, 0, 0, 0, 0, -T % w)).unflatten(1, (-1, w)) for t in (q, k, v))
-        previous = lambda t: F.pad(t, (0, 0, 0, 0, 0, 0, 1, 0))[:, :-1]
-        k, v = (torch.cat((previous(t), t), dim=2) for t in (k, v))
-        scores = torch.einsum("bnshd,bnthd->bnhst", q, k) * self.softmax_scale
-        s = torch.arange(w, device=q.device).unsqueeze(1) + w
-        t = torch.arange(2 * w, device=q.device).unsqueeze(0)
-        mask = torch.full((q.shape[1], w, 2 * w), float("-inf"), device=q.device)
-        mask = torch.where((t <= s) & (t > s - w), 0.0, mask)
-        mask[0, :, :w] = float("-inf")
-        scores = (scores + mask[None, :, None]).softmax(dim=-1, dtype=torch.float32).type_as(q)
-        return torch.einsum("bnhst,bnthd->bnshd", scores, v).flatten(1, 2)[:, :T]
+    @property
+    def temperature(self) -> float:
+        return (self.config.content + self.config.turning) ** -0.5
 
-    def forward(self, x: torch.Tensor, start_pos: int = 0, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
-        bsz, seqlen, _ = x.size()
-        freqs_cis = self.freqs_cis[start_pos : start_pos + seqlen]
-        q = self.wq(x) if self.q_lora_rank == 0 else self.wq_b(self.q_norm(self.wq_a(x)))
-        q = q.view(bsz, seqlen, self.n_heads, self.qk_head_dim)
-        q_nope, q_pe = torch.split(q, [self.qk_nope_head_dim, self.qk_rope_head_dim], dim=-1)
-        q_pe = apply_rotary_emb(q_pe, freqs_cis)
-        kv = self.wkv_a(x)
-        kv, k_pe = torch.split(kv, [self.kv_lora_rank, self.qk_rope_head_dim], dim=-1)
-        k_pe = apply_rotary_emb(k_pe.unsqueeze(2), freqs_cis)
-        q = torch.cat([q_nope, q_pe], dim=-1)
-        kv = self.wkv_b(self.kv_norm(kv))
-        kv = kv.view(bsz, seqlen, self.n_heads, self.qk_nope_head_dim + self.v_head_dim)
-        k_nope, v = torch.split(kv, [self.qk_nope_head_dim, self.v_head_dim], dim=-1)
-        k = torch.cat([k_nope, k_pe.expand(-1, -1, self.n_heads, -1)], dim=-1)
-        return self.wo(self.local(q, k, v).flatten(2))
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Each query sees the last `window` steps: those of its own block and of the block before."""
+        size, steps = self.config.window, q.size(1)
+        blocks = lambda t: F.pad(t, (0, 0, 0, 0, 0, -steps % size)).unflatten(1, (-1, size)).transpose(2, 3)
+        pair = lambda t: torch.cat([F.pad(t, (0, 0, 0, 0, 0, 0, 1, 0))[:, :-1], t], dim=3)
+        q, k, v = blocks(q), pair(blocks(k)), pair(blocks(v))
+        back = torch.arange(size)[:, None] + size - torch.arange(2 * size)
+        seen = ((back >= 0) & (back < size)).expand(q.size(1), -1, -1).clone()
+        seen[0, :, :size] = False
+        bias = torch.where(seen, 0.0, float("-inf"))
+        weights = (q @ k.mT * self.temperature + bias[:, None]).softmax(dim=-1, dtype=torch.float32).type_as(v)
+        return (weights @ v).transpose(2, 3).flatten(1, 2)[:, :steps]
+
+    def forward(self, x: Tensor, offset: int = 0, mask: Optional[Tensor] = None) -> Tensor:
+        c = self.config
+        if mask is not None:
+            raise NotImplementedError("padding is not part of this layer")
+        by = self.rotations[offset : offset + x.size(1)]
+        q_content, q_turning = self.query(x).unflatten(-1, (c.num_heads, -1)).split([c.content, c.turning], dim=-1)
+        k_content, v = self.memory(x).unflatten(-1, (c.num_heads, -1)).split([c.content, c.value], dim=-1)
+        k_turning = turn(self.where(x).unsqueeze(2), by).expand(-1, -1, c.num_heads, -1)
+        q = torch.cat([q_content, turn(q_turning, by)], dim=-1)
+        k = torch.cat([k_content, k_turning], dim=-1)
+        return self.out(self.attend(q, k, v).flatten(2))

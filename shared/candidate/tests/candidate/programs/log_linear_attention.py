@@ -58,7 +58,7 @@ class LogLinearAttention(nn.Module):
         chunks = states.shape[2]
         total = a.sum(-1)
         between = segment_sum(F.pad(total, (1, 0)))[..., :-1, 1:]
-        seen = F.pad(between, (0, 1), value=-math.inf).exp() if False else torch.exp(between)
+        seen = between.exp()
         for level in range(max(1, (chunks - 1).bit_length())):
             mask = torch.zeros(chunks, chunks, device=x.device)
             for n in range(chunks):
@@ -66,7 +66,7 @@ class LogLinearAttention(nn.Module):
                     if (n ^ m).bit_length() == level + 1:
                         mask[n, m] = 1.0
             if chunks > 1:
-                carried = torch.einsum("bhnm,bhmde->bhnde", F.pad(seen, (0, 0))[..., :chunks, :chunks] * mask, states)
+                carried = torch.einsum("bhnm,bhmde->bhnde", seen[..., :chunks, :chunks] * mask, states)
                 read = torch.einsum("bhncd,bhnc,bhnde->bhnce", q, running.exp(), carried)
                 y = y + read * weights[..., self.inner_levels + level, None]
         y = rearrange(y, "b h n c d -> b (n c) (h d)")[:, :length]

@@ -1,4 +1,5 @@
-"""Longhorn: the state space model that solves online regression in closed form (Liu et al. 2024), scanned by doubling."""
+"""Longhorn (Liu et al. 2024): the state that best recalls x_t at key k_t without leaving s_{t-1} is, in closed form and
+channel by channel, s_t = (1 - e k k) s_{t-1} + e x k with e = b / (1 + b |k|^2), its matrix kept diagonal."""
 
 import math
 
@@ -7,47 +8,46 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-class Longhorn(nn.Module):
-    def __init__(self, d_model, d_state=4, d_conv=3, expand=2, dt_rank="auto", conv_bias=True, bias=False, layer_idx=None):
+class Recall(nn.Module):
+    def __init__(self, channels, states, rank):
         super().__init__()
-        self.d_inner = int(expand * d_model)
-        self.d_state = d_state
-        self.dt_rank = math.ceil(d_model / 16) if dt_rank == "auto" else dt_rank
-        self.layer_idx = layer_idx
-        self.in_proj = nn.Linear(d_model, self.d_inner * 2, bias=bias)
-        self.conv1d = nn.Conv1d(self.d_inner, self.d_inner, d_conv, groups=self.d_inner, padding=d_conv - 1, bias=conv_bias)
-        self.q_proj = nn.Linear(self.d_inner, d_state, bias=False)
-        self.k_proj = nn.Linear(self.d_inner, d_state, bias=False)
-        self.dt_head = nn.Sequential(nn.Linear(self.d_inner, self.dt_rank, bias=False), nn.Linear(self.dt_rank, self.d_inner))
-        self.D = nn.Parameter(torch.ones(self.d_inner))
-        self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
+        self.query, self.key = (nn.Linear(channels, states, bias=False) for _ in range(2))
+        self.strength = nn.Sequential(nn.Linear(channels, rank, bias=False), nn.Linear(rank, channels), nn.Sigmoid())
+        self.direct = nn.Parameter(torch.ones(channels))
         with torch.no_grad():
-            std = self.dt_rank**-0.5
-            self.dt_head[1].weight.uniform_(-std, std)
-            self.dt_head[1].bias.fill_(0.0)
+            self.strength[1].weight.uniform_(-(rank**-0.5), rank**-0.5)
+            self.strength[1].bias.fill_(0.0)
 
     @staticmethod
-    def scan(a, u):
-        """h_t = a_t h_{t-1} + u_t along dimension 1."""
-        steps = math.ceil(math.log2(a.shape[1])) if a.shape[1] > 1 else 0
-        for s in range(steps):
-            shift = 1 << s
-            pad = (0, 0) * (a.dim() - 2) + (shift, 0)
-            u = u + a * F.pad(u[:, :-shift], pad)
-            a = a * F.pad(a[:, :-shift], pad, value=1.0)
-        return u
+    def solve(kept, put):
+        """s_t = kept_t s_{t-1} + put_t along dimension 1, doubling the spans that are solved."""
+        length, span = kept.shape[1], 1
+        while span < length:
+            room = (0, 0) * (kept.dim() - 2) + (span, 0)
+            earlier_put = F.pad(put[:, : length - span], room)
+            earlier_kept = F.pad(kept[:, : length - span], room, value=1.0)
+            put, kept = torch.addcmul(put, kept, earlier_put), kept * earlier_kept
+            span <<= 1
+        return put
 
-    def forward(self, hidden_states, inference_params=None):
-        length = hidden_states.shape[1]
-        x, z = self.in_proj(hidden_states).chunk(2, dim=-1)
-        x = F.silu(self.conv1d(x.mT)[..., :length]).mT
-        q, k = self.q_proj(x), self.k_proj(x)
-        beta = torch.sigmoid(self.dt_head(x))
-        k2 = k.square()
-        epsilon = beta / (1 + beta * k2.sum(dim=-1, keepdim=True))
-        forget = 1 - epsilon[..., None] * k2[:, :, None, :]
-        update = (epsilon * x)[..., None] * k[:, :, None, :]
-        state = self.scan(forget, update)
-        y = torch.einsum("blds,bls->bld", state, q)
-        y = y + x * self.D
-        return self.out_proj(y * F.silu(z))
+    def forward(self, x):
+        key, b = self.key(x), self.strength(x)
+        power = key.square()
+        e = (b / (1 + b * power.sum(dim=-1, keepdim=True)))[..., None]
+        state = self.solve(1 - e * power.unsqueeze(2), e * x.unsqueeze(-1) * key.unsqueeze(2))
+        return torch.einsum("btdn,btn->btd", state, self.query(x)) + self.direct * x
+
+
+class RecallBlock(nn.Module):
+    def __init__(self, d_model, states=4, taps=3, widening=2, rank="auto"):
+        super().__init__()
+        inner = int(widening * d_model)
+        self.enter = nn.Linear(d_model, 2 * inner, bias=False)
+        self.local = nn.Conv1d(inner, inner, taps, groups=inner, padding=taps - 1)
+        self.recall = Recall(inner, states, math.ceil(d_model / 16) if rank == "auto" else rank)
+        self.leave = nn.Linear(inner, d_model, bias=False)
+
+    def forward(self, hidden_states):
+        x, gate = self.enter(hidden_states).chunk(2, dim=-1)
+        x = F.silu(self.local(x.mT)[..., : hidden_states.shape[1]]).mT
+        return self.leave(F.silu(gate) * self.recall(x))

@@ -1,156 +1,102 @@
-"""Mamba-2: the structured state space dual in chunks, with segment sums (Dao and Gu 2024)."""
+"""Structured state space duality (Dao and Gu 2024): y = (L . C B^T) x with L_ts = exp(a_{s+1} + .. + a_t); inside a chunk
+as a masked product, between chunks by the same masked sums over the chunks' ends."""
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
-from torch import LongTensor, Tensor, nn
+from torch import Tensor, nn
 
 try:
-    from causal_conv1d import causal_conv1d_fn
+    from causal_conv1d import causal_conv1d_fn as fast_convolution
 except ImportError:
-    causal_conv1d_fn = None
-
-Device = Union[str, torch.device, None]
+    fast_convolution = None
 
 
 @dataclass
-class Mamba2Config:
+class DualConfig:
     d_model: int
-    d_state: int = 8
-    d_conv: int = 4
-    expand: int = 2
-    headdim: int = 8
-    ngroups: int = 1
-    chunk_size: int = 16
-    A_init_range: tuple = (1, 16)
-    dt_min: float = 1e-3
-    dt_max: float = 0.1
-    dt_init_floor: float = 1e-4
+    states: int = 8
+    taps: int = 4
+    widening: int = 2
+    width: int = 8
+    groups: int = 1
+    chunk: int = 16
+    rates: tuple = (1, 16)
     extras: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.d_inner = self.expand * self.d_model
-        assert self.d_inner % self.headdim == 0, "d_inner must be divisible by headdim"
-        self.nheads = self.d_inner // self.headdim
+        self.inner = self.widening * self.d_model
+        assert self.inner % self.width == 0, "whole heads"
+        self.heads = self.inner // self.width
+        self.mixed = self.inner + 2 * self.groups * self.states
 
 
-class InferenceCache(NamedTuple):
-    conv_state: Tensor
-    ssm_state: Tensor
+class Carried(NamedTuple):
+    """What a later call would go on from."""
+
+    recent: Optional[Tensor]
+    state: Tensor
 
     @staticmethod
-    def alloc(batch_size: int, args: Mamba2Config, device: Device = None):
-        return InferenceCache(
-            torch.zeros(batch_size, args.d_inner + 2 * args.ngroups * args.d_state, args.d_conv, device=device),
-            torch.zeros(batch_size, args.nheads, args.headdim, args.d_state, device=device),
-        )
+    def nothing(batch: int, config: DualConfig):
+        return Carried(None, torch.zeros(batch, config.heads, config.states, config.width))
 
 
-def segsum(x: Tensor, device: Device = None) -> Tensor:
-    """exp(segsum(A)) is a 1-semiseparable matrix, equivalent to a scalar state space model."""
-    T = x.size(-1)
-    x = repeat(x, "... d -> ... d e", e=T)
-    mask = torch.tril(torch.ones(T, T, dtype=torch.bool, device=device), diagonal=-1)
-    x = x.masked_fill(~mask, 0)
-    x_segsum = torch.cumsum(x, dim=-2)
-    mask = torch.tril(torch.ones(T, T, dtype=torch.bool, device=device), diagonal=0)
-    return x_segsum.masked_fill(~mask, -torch.inf)
+def span_decay(logs: Tensor) -> Tensor:
+    """[.., n] -> [.., n, n]: exp of the sum of logs over (s, t] at row t, column s; zero above the diagonal."""
+    n = logs.size(-1)
+    lower = torch.ones(n, n, dtype=torch.bool, device=logs.device).tril()
+    rows = repeat(logs, "... t -> ... t s", s=n).masked_fill(~lower.tril(-1), 0.0)
+    return rows.cumsum(dim=-2).masked_fill(~lower, -torch.inf).exp()
 
 
-def ssd(x, A, B, C, chunk_size, initial_states=None, device: Device = None):
-    assert x.shape[1] % chunk_size == 0
-    x, A, B, C = [rearrange(m, "b (c l) ... -> b c l ...", l=chunk_size) for m in (x, A, B, C)]
-    A = rearrange(A, "b c l h -> b h c l")
-    A_cumsum = torch.cumsum(A, dim=-1)
-    L = torch.exp(segsum(A, device=device))
-    Y_diag = torch.einsum("bclhn, bcshn, bhcls, bcshp -> bclhp", C, B, L, x)
-    decay_states = torch.exp(A_cumsum[:, :, :, -1:] - A_cumsum)
-    states = torch.einsum("bclhn, bhcl, bclhp -> bchpn", B, decay_states, x)
-    if initial_states is None:
-        initial_states = torch.zeros_like(states[:, :1])
-    states = torch.cat([initial_states, states], dim=1)
-    decay_chunk = torch.exp(segsum(F.pad(A_cumsum[:, :, :, -1], (1, 0)), device=device))
-    new_states = torch.einsum("bhzc, bchpn -> bzhpn", decay_chunk, states)
-    states, final_state = new_states[:, :-1], new_states[:, -1]
-    state_decay_out = torch.exp(A_cumsum)
-    Y_off = torch.einsum("bclhn, bchpn, bhcl -> bclhp", C, states, state_decay_out)
-    return rearrange(Y_diag + Y_off, "b c l h p -> b (c l) h p"), final_state
+def dual(x: Tensor, logs: Tensor, into: Tensor, out_of: Tensor, before: Tensor, chunk: int):
+    """x [b, l, h, p], logs [b, l, h], into and out_of [b, l, h, n], before [b, h, n, p]; l in whole chunks."""
+    x, into, out_of = (rearrange(t, "b (k c) h w -> b h k c w", c=chunk) for t in (x, into, out_of))
+    logs = rearrange(logs, "b (k c) h -> b h k c", c=chunk)
+    running = logs.cumsum(dim=-1)
+    total = running[..., -1]
+    inside = (torch.einsum("bhktn,bhksn->bhkts", out_of, into) * span_decay(logs)) @ x
+    added = torch.einsum("bhkc,bhkcn,bhkcp->bhknp", torch.exp(total.unsqueeze(-1) - running), into, x)
+    ends = torch.cat([before.unsqueeze(2), added], dim=2)
+    ends = torch.einsum("bhij,bhjnp->bhinp", span_decay(F.pad(total, (1, 0))), ends)
+    outside = (out_of * running.exp().unsqueeze(-1)) @ ends[:, :, :-1]
+    return rearrange(inside + outside, "b h k c p -> b (k c) h p"), ends[:, :, -1]
 
 
-class RMSNormGated(nn.Module):
-    def __init__(self, d: int, eps: float = 1e-5, device: Device = None):
+class DualMixer(nn.Module):
+    def __init__(self, config: DualConfig, layer_idx: Optional[int] = None):
         super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(d, device=device))
+        self.config, self.layer_idx = config, layer_idx
+        c = config
+        self.enter = nn.Linear(c.d_model, c.inner + c.mixed + c.heads, bias=False)
+        self.local = nn.Conv1d(c.mixed, c.mixed, c.taps, padding=c.taps - 1, groups=c.mixed)
+        self.step_bias = nn.Parameter(torch.full((c.heads,), math.log(math.expm1(0.01))))
+        self.log_rates = nn.Parameter(torch.empty(c.heads).uniform_(*c.rates).log())
+        self.direct = nn.Parameter(torch.ones(c.heads))
+        self.gain = nn.Parameter(torch.ones(c.inner))
+        self.leave = nn.Linear(c.inner, c.d_model, bias=False)
 
-    def forward(self, x, z=None):
-        if z is not None:
-            x = x * F.silu(z)
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight
+    def convolve(self, t: Tensor) -> Tensor:
+        channels_first = t.transpose(1, 2)
+        if fast_convolution is not None:
+            return fast_convolution(channels_first, self.local.weight.squeeze(1), self.local.bias).transpose(1, 2)
+        return F.silu(self.local(channels_first)[..., : t.size(1)].transpose(1, 2))
 
-
-class Mamba2(nn.Module):
-    def __init__(self, config: Mamba2Config, layer_idx: Optional[int] = None, device: Device = None):
-        super().__init__()
-        self.args = config
-        self.layer_idx = layer_idx
-        args = config
-        d_in_proj = 2 * args.d_inner + 2 * args.ngroups * args.d_state + args.nheads
-        self.in_proj = nn.Linear(args.d_model, d_in_proj, bias=False, device=device)
-        conv_dim = args.d_inner + 2 * args.ngroups * args.d_state
-        self.conv1d = nn.Conv1d(
-            in_channels=conv_dim,
-            out_channels=conv_dim,
-            kernel_size=args.d_conv,
-            groups=conv_dim,
-            padding=args.d_conv - 1,
-            device=device,
-        )
-        dt = torch.exp(
-            torch.rand(args.nheads, device=device) * (math.log(args.dt_max) - math.log(args.dt_min)) + math.log(args.dt_min)
-        ).clamp(min=args.dt_init_floor)
-        inv_dt = dt + torch.log(-torch.expm1(-dt))
-        self.dt_bias = nn.Parameter(inv_dt)
-        self.dt_bias._no_weight_decay = True
-        A = torch.empty(args.nheads, dtype=torch.float32, device=device).uniform_(*args.A_init_range)
-        self.A_log = nn.Parameter(torch.log(A))
-        self.A_log._no_weight_decay = True
-        self.D = nn.Parameter(torch.ones(args.nheads, device=device))
-        self.norm = RMSNormGated(args.d_inner, device=device)
-        self.out_proj = nn.Linear(args.d_inner, args.d_model, bias=False, device=device)
-
-    def forward(self, u: Tensor, h: Optional[InferenceCache] = None, seq_idx: Optional[LongTensor] = None):
-        if h is not None:
-            return self.step(u, h)
-        args = self.args
-        batch, length, _ = u.shape
-        pad = (args.chunk_size - length % args.chunk_size) % args.chunk_size
-        u = F.pad(u, (0, 0, 0, pad))
-        A = -torch.exp(self.A_log.float())
-        zxbcdt = self.in_proj(u)
-        z, xBC, dt = torch.split(
-            zxbcdt, [args.d_inner, args.d_inner + 2 * args.ngroups * args.d_state, args.nheads], dim=-1
-        )
-        dt = F.softplus(dt + self.dt_bias)
-        if causal_conv1d_fn is None or seq_idx is not None:
-            xBC = F.silu(self.conv1d(xBC.transpose(1, 2)).transpose(1, 2)[:, : u.shape[1], :])
-        else:
-            xBC = causal_conv1d_fn(xBC.transpose(1, 2), rearrange(self.conv1d.weight, "d 1 w -> d w")).transpose(1, 2)
-        x, B, C = torch.split(xBC, [args.d_inner, args.ngroups * args.d_state, args.ngroups * args.d_state], dim=-1)
-        x = rearrange(x, "b l (h p) -> b l h p", p=args.headdim)
-        B, C = (rearrange(m, "b l (g n) -> b l g n", g=args.ngroups) for m in (B, C))
-        B, C = (repeat(m, "b l g n -> b l (g r) n", r=args.nheads // args.ngroups) for m in (B, C))
-        y, ssm_state = ssd(x * dt.unsqueeze(-1), A * dt, B, C, args.chunk_size, device=x.device)
-        y = y + x * self.D.unsqueeze(-1)
-        y = rearrange(y, "b l h p -> b l (h p)")
-        y = self.norm(y, z)
-        y = self.out_proj(y)
-        conv_state = F.pad(rearrange(xBC, "b l d -> b d l"), (args.d_conv - u.shape[1], 0))
-        return y[:, :length], InferenceCache(conv_state, ssm_state)
-
-    def step(self, u: Tensor, h: InferenceCache):
-        raise NotImplementedError("decoding is not part of this file")
+    def forward(self, x: Tensor, carried: Optional[Carried] = None):
+        c, length = self.config, x.size(1)
+        state = Carried.nothing(x.size(0), c).state if carried is None else carried.state
+        x = F.pad(x, (0, 0, 0, -length % c.chunk))
+        gate, mixed, step = self.enter(x).split([c.inner, c.mixed, c.heads], dim=-1)
+        step = F.softplus(step + self.step_bias)
+        value, into, out_of = torch.split(self.convolve(mixed), [c.inner, c.groups * c.states, c.groups * c.states], dim=-1)
+        value = rearrange(value, "b l (h p) -> b l h p", p=c.width)
+        into, out_of = (repeat(t, "b l (g n) -> b l (g r) n", g=c.groups, r=c.heads // c.groups) for t in (into, out_of))
+        y, state = dual(value * step[..., None], -self.log_rates.exp() * step, into, out_of, state, c.chunk)
+        y = (y + self.direct[:, None] * value).flatten(2) * F.silu(gate)
+        y = F.rms_norm(y, (c.inner,), self.gain, 1e-5)
+        return self.leave(y)[:, :length], Carried(mixed[:, -c.taps :], state)

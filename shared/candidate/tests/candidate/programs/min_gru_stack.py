@@ -1,88 +1,70 @@
-"""minGRU in log space with a Heinsen scan, convolution and gating around it (Feng et al. 2024)."""
+"""Minimal GRUs (Feng et al. 2024): h_t = (1 - z_t) h_{t-1} + z_t c_t, where neither z nor c sees h; positive candidates
+let the recurrence run as a cumulative logsumexp (Heinsen 2023). A stack of them with feed-forward parts between."""
 
 import torch
 import torch.nn.functional as F
 from torch.nn import Identity, Linear, Module, ModuleList, Parameter
 
 
-def exists(v):
-    return v is not None
+def log_candidate(x):
+    """log of x + 1/2 where x is positive, else of sigmoid(x): continuous and above zero."""
+    return torch.where(x < 0, F.logsigmoid(x), torch.log(x.clamp(min=0) + 0.5))
 
 
-def heinsen_associative_scan_log(log_coeffs, log_values):
-    a_star = log_coeffs.cumsum(dim=1)
-    log_h0_plus_b_star = (log_values - a_star).logcumsumexp(dim=1)
-    log_h = a_star + log_h0_plus_b_star
-    return log_h.exp()
+def averaged(log_keep, log_put):
+    """log h_t, where h_t = keep_t h_{t-1} + put_t along dimension 1."""
+    kept = log_keep.cumsum(dim=1)
+    return kept + torch.logcumsumexp(log_put - kept, dim=1)
 
 
-def g(x):
-    return torch.where(x >= 0, x + 0.5, x.sigmoid())
-
-
-def log_g(x):
-    return torch.where(x >= 0, (F.relu(x) + 0.5).log(), -F.softplus(-x))
-
-
-class minGRU(Module):
-    def __init__(self, dim, expansion_factor=1.0, proj_out=None):
+class MinimalGRU(Module):
+    def __init__(self, width, widening=1.0):
         super().__init__()
-        dim_inner = int(dim * expansion_factor)
-        proj_out = proj_out if exists(proj_out) else expansion_factor != 1.0
-        self.to_hidden_and_gate = Linear(dim, dim_inner * 2, bias=False)
-        self.to_out = Linear(dim_inner, dim, bias=False) if proj_out else Identity()
+        inner = int(width * widening)
+        self.candidate = Linear(width, inner, bias=False)
+        self.update = Linear(width, inner, bias=False)
+        self.out = Linear(inner, width, bias=False) if inner != width else Identity()
 
-    def forward(self, x, prev_hidden=None, return_next_prev_hidden=False):
-        seq_len = x.shape[1]
-        hidden, gate = self.to_hidden_and_gate(x).chunk(2, dim=-1)
-        if seq_len == 1:
-            hidden = g(hidden)
-            gate = gate.sigmoid()
-            out = torch.lerp(prev_hidden, hidden, gate) if exists(prev_hidden) else (hidden * gate)
-        else:
-            log_coeffs = -F.softplus(gate)
-            log_z = -F.softplus(-gate)
-            log_tilde_h = log_g(hidden)
-            log_values = log_z + log_tilde_h
-            if exists(prev_hidden):
-                log_values = torch.cat((prev_hidden.log(), log_values), dim=1)
-                log_coeffs = F.pad(log_coeffs, (0, 0, 1, 0))
-            out = heinsen_associative_scan_log(log_coeffs, log_values)
-            out = out[:, -seq_len:]
-        next_prev_hidden = out[:, -1:]
-        out = self.to_out(out)
-        if not return_next_prev_hidden:
-            return out
-        return out, next_prev_hidden
+    def forward(self, x, before=None, want_state=False):
+        update = self.update(x)
+        log_keep, log_put = F.logsigmoid(-update), F.logsigmoid(update) + log_candidate(self.candidate(x))
+        match before, x.shape[1]:
+            case None, 1:
+                h = log_put.exp()
+            case None, _:
+                h = averaged(log_keep, log_put).exp()
+            case state, 1:
+                h = state * log_keep.exp() + log_put.exp()
+            case state, _:
+                log_put = torch.cat((state.log(), log_put), dim=1)
+                h = averaged(F.pad(log_keep, (0, 0, 1, 0)), log_put).exp()[:, 1:]
+        return (self.out(h), h[:, -1:]) if want_state else self.out(h)
 
 
-class RMSNorm(Module):
-    def __init__(self, dim):
+class UnitNorm(Module):
+    def __init__(self, width):
         super().__init__()
-        self.scale = dim**0.5
-        self.gamma = Parameter(torch.zeros(dim))
+        self.excess = Parameter(torch.zeros(width))
 
     def forward(self, x):
-        return F.normalize(x, dim=-1) * self.scale * (self.gamma + 1)
+        return (1 + self.excess) * x.shape[-1] ** 0.5 * F.normalize(x, dim=-1)
 
 
-class MinGRUStack(Module):
-    def __init__(self, dim, depth=2, expansion=1.5):
+class RecurrentStack(Module):
+    def __init__(self, dim, depth=2, widening=1.5):
         super().__init__()
-        self.layers = ModuleList([])
+        self.blocks = ModuleList([])
         for _ in range(depth):
-            self.layers.append(ModuleList([RMSNorm(dim), minGRU(dim, expansion), RMSNorm(dim), Linear(dim, dim)]))
-        self.norm = RMSNorm(dim)
+            parts = [UnitNorm(dim), MinimalGRU(dim, widening), UnitNorm(dim), Linear(dim, dim)]
+            self.blocks.append(ModuleList(parts))
+        self.last = UnitNorm(dim)
 
-    def forward(self, x, prev_hiddens=None):
-        if exists(prev_hiddens):
-            x = x[:, -1:]
-        next_prev_hiddens = []
-        prev_hiddens = iter(prev_hiddens if exists(prev_hiddens) else [])
-        for norm, mingru, ff_norm, ff in self.layers:
-            prev_hidden = next(prev_hiddens, None)
-            min_gru_out, next_hidden = mingru(norm(x), prev_hidden, return_next_prev_hidden=True)
-            x = min_gru_out + x
-            next_prev_hiddens.append(next_hidden)
-            x = F.silu(ff(ff_norm(x))) + x
-        return self.norm(x), next_prev_hiddens
+    def forward(self, x, states=None):
+        known = iter(states or [])
+        after = []
+        for norm, recurrent, norm_again, feed in self.blocks:
+            y, state = recurrent(norm(x), next(known, None), want_state=True)
+            after.append(state)
+            x = x + y
+            x = x + F.silu(feed(norm_again(x)))
+        return self.last(x), after

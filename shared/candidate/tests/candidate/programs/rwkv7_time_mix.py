@@ -1,5 +1,7 @@
-"""RWKV-7 time mixing on the chunked kernel of fla, values mixed with those of a first layer (Peng et al. 2025)."""
+"""Time mixing of RWKV-7 (Peng et al. 2025): S_t = S_{t-1} (diag(d_t) - z_t (a_t z_t)^T) + v_t k_t^T, where z is a unit
+removal key, a the rate of removal and d a decay per channel; the recurrence is fla's kernel."""
 
+import math
 from typing import Optional
 
 import torch
@@ -11,83 +13,57 @@ from fla.modules import GroupNorm
 from fla.modules.l2norm import l2_norm
 from fla.ops.rwkv7 import chunk_rwkv7
 
+SLOWEST = math.exp(-0.5)  # log decays lie in (-exp(-1/2), 0)
+BENDS = {"none": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
-class LowRank(nn.Module):
-    def __init__(self, dim, out, rank, activation=None, bias=True):
+
+def bottleneck(width, rank, bend="none", bias=True):
+    return nn.Sequential(nn.Linear(width, rank, bias=False), BENDS[bend](), nn.Linear(rank, width, bias=bias))
+
+
+class RemovalMixer(nn.Module):
+    def __init__(self, hidden_size: int, num_heads: Optional[int] = None, head_dim: Optional[int] = None, rank: int = 8, depth: int = 1):
         super().__init__()
-        act = {"tanh": nn.Tanh(), "sigmoid": nn.Sigmoid(), None: nn.Identity()}[activation]
-        self.net = nn.Sequential(nn.Linear(dim, rank, bias=False), act, nn.Linear(rank, out, bias=bias))
-
-    def forward(self, x):
-        return self.net(x)
-
-
-class RWKV7(nn.Module):
-    def __init__(
-        self,
-        hidden_size: int,
-        num_heads: Optional[int] = None,
-        head_dim: Optional[int] = None,
-        decay_low_rank_dim: int = 8,
-        a_low_rank_dim: int = 8,
-        v_low_rank_dim: int = 4,
-        gate_low_rank_dim: int = 8,
-        layer_idx: int = 1,
-        norm_eps: float = 1e-5,
-        **kwargs,
-    ):
-        super().__init__()
-        assert num_heads is not None or head_dim is not None, "Either `head_dim` or `num_heads` must be specified."
-        if head_dim is None:
-            head_dim = hidden_size // num_heads
-        if num_heads is None:
-            num_heads = hidden_size // head_dim
-        self.num_heads, self.head_dim, self.layer_idx = num_heads, head_dim, layer_idx
-        for name in ("x_r", "x_w", "x_k", "x_v", "x_a", "x_g"):
-            self.register_parameter(name, nn.Parameter(torch.zeros(1, 1, hidden_size)))
-        self.k_k = nn.Parameter(torch.full((hidden_size,), 0.85))
-        self.k_a = nn.Parameter(torch.ones(hidden_size))
-        self.r_k = nn.Parameter(torch.zeros(num_heads, head_dim))
-        self.r_proj = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.k_proj = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.v_proj = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.o_proj = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.w_lora = LowRank(hidden_size, hidden_size, decay_low_rank_dim, activation="tanh")
-        if layer_idx != 0:
-            self.v_lora = LowRank(hidden_size, hidden_size, v_low_rank_dim, activation=None)
-        self.a_lora = LowRank(hidden_size, hidden_size, a_low_rank_dim, activation=None)
-        self.g_lora = LowRank(hidden_size, hidden_size, gate_low_rank_dim, activation="sigmoid", bias=False)
-        self.g_norm = GroupNorm(num_heads, hidden_size, elementwise_affine=True, bias=True, eps=head_dim * norm_eps)
+        assert num_heads or head_dim, "heads by number or by width"
+        self.head_dim = head_dim or hidden_size // num_heads
+        self.num_heads = num_heads or hidden_size // self.head_dim
+        self.depth = depth
+        for part in "rdkvag":
+            self.register_parameter(f"shift_{part}", nn.Parameter(torch.full((1, 1, hidden_size), 0.5)))
+        for part in "rkvo":
+            self.add_module(f"linear_{part}", nn.Linear(hidden_size, hidden_size, bias=False))
+        self.decay = bottleneck(hidden_size, rank, "tanh")
+        self.rate = bottleneck(hidden_size, rank)
+        self.gate = bottleneck(hidden_size, rank, "sigmoid", bias=False)
+        if not self.is_first:
+            self.keep = bottleneck(hidden_size, rank // 2)
+        self.removal = nn.Parameter(torch.full((hidden_size,), 0.9))
+        self.damping = nn.Parameter(torch.ones(hidden_size))
+        self.present = nn.Parameter(torch.zeros(self.num_heads, self.head_dim))
+        self.norm = GroupNorm(self.num_heads, hidden_size, elementwise_affine=True, bias=True, eps=1e-5 * self.head_dim)
 
     @property
     def is_first(self) -> bool:
-        return self.layer_idx == 0
+        return self.depth == 0
 
-    def forward(self, hidden_states, attention_mask=None, past_key_values=None, use_cache=False, v_first=None, **kwargs):
+    def heads(self, t):
+        return rearrange(t, "b t (h d) -> b t h d", d=self.head_dim)
+
+    def forward(self, hidden_states, attention_mask=None, first_values=None, **kwargs):
         if attention_mask is not None:
-            assert len(attention_mask.shape) == 2
-            hidden_states = hidden_states.mul(attention_mask[:, -hidden_states.shape[-2] :, None])
-        shifted = F.pad(hidden_states, (0, 0, 1, 0))[:, :-1]
-        delta = shifted - hidden_states
-        xr, xw, xk, xv, xa, xg = (
-            torch.addcmul(hidden_states, delta, mu) for mu in (self.x_r, self.x_w, self.x_k, self.x_v, self.x_a, self.x_g)
-        )
-        r = self.r_proj(xr)
-        w = -0.6065306597126334 * self.w_lora(xw).sigmoid()
-        k = self.k_proj(xk)
-        v = self.v_proj(xv)
-        v_first = v if v_first is None else v_first
+            hidden_states = hidden_states * attention_mask[..., None]
+        change = F.pad(hidden_states, (0, 0, 1, -1)) - hidden_states
+        seen = {part: torch.addcmul(hidden_states, change, getattr(self, f"shift_{part}")) for part in "rdkvag"}
+        r, k, v = (getattr(self, f"linear_{part}")(seen[part]) for part in "rkv")
+        log_decay = -SLOWEST * torch.sigmoid(self.decay(seen["d"]))
+        rate = torch.sigmoid(self.rate(seen["a"]))
         if not self.is_first:
-            v = torch.lerp(v, v_first * 0.5, self.v_lora(xv).sigmoid())
-        a = self.a_lora(xa).sigmoid()
-        g = self.g_lora(xg)
-        kk = l2_norm(rearrange(k * self.k_k, "b t (h d) -> b t h d", d=self.head_dim))
-        k = k.addcmul(k * (a - 1), self.k_a)
-        r, w, k, v, a = (rearrange(x, "b t (h d) -> b t h d", d=self.head_dim) for x in (r, w, k, v, a))
-        o, recurrent_state = chunk_rwkv7(
-            r=r, w=w, k=k, v=v, a=-kk, b=kk * a, scale=1.0, initial_state=None, output_final_state=use_cache, cu_seqlens=None
-        )
-        o = self.g_norm(rearrange(o, "... h d -> ... (h d)"))
-        o = o + ((r * k * self.r_k).sum(-1, keepdim=True) * v).flatten(-2)
-        o = self.o_proj(o * g)
-        return o, None, past_key_values, v_first
+            # Without the values of a first layer, the layer's own at half strength stand in.
+            v = torch.lerp(v, v / 2 if first_values is None else first_values, torch.sigmoid(self.keep(seen["v"])))
+        unit = l2_norm(self.heads(self.removal * k))
+        k = k * (1 - self.damping * (1 - rate))
+        r, k, v, log_decay, rate = map(self.heads, (r, k, v, log_decay, rate))
+        y, _ = chunk_rwkv7(r=r, w=log_decay, k=k, v=v, a=-unit, b=rate * unit, scale=1.0, cu_seqlens=None)
+        now = torch.einsum("bthd,bthd,hd->bth", r, k, self.present).unsqueeze(-1) * v
+        y = self.norm(y.flatten(2)) + now.flatten(2)
+        return self.linear_o(self.gate(seen["g"]) * y), v.flatten(2)

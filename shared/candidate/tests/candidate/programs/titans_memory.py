@@ -1,5 +1,6 @@
-"""A neural memory in the manner of Titans: a linear map updated by surprise with momentum and forgetting, chunk by chunk
-(Behrouz et al. 2024); the gradient of the associative loss is written out."""
+"""A memory trained while it reads (Titans, Behrouz et al. 2024): per head a matrix M that should give v for k. Gradients
+of |k M - v|^2 / 2 at the initial M, summed over each chunk, gain momentum and M forgets; a chunk reads what was known
+before it."""
 
 from __future__ import annotations
 
@@ -8,161 +9,99 @@ from functools import partial
 from math import ceil
 
 import torch
-from torch import Tensor, nn, cat, stack, tensor
+from torch import nn, Tensor
 import torch.nn.functional as F
 from torch.nn import Linear, Module, Parameter, Sequential
 
-from einops import einsum, rearrange, repeat, reduce, pack, unpack
-from einops.layers.torch import Rearrange, Reduce
+from einops import einsum, pack, rearrange, reduce, repeat, unpack
+from einops.layers.torch import Rearrange
 
-# constants
+Plain = partial(Linear, bias=False)
 
-LinearNoBias = partial(Linear, bias=False)
-
-NeuralMemState = namedtuple("NeuralMemState", ["seq_index", "weights", "momentum"])
+Known = namedtuple("Known", ["steps", "memory"])
 
 
-def exists(v):
-    return v is not None
+def delayed(t: Tensor, steps: int, dim: int = 1) -> Tensor:
+    """Later by `steps` along a dimension; zeros come first."""
+    others = (0, 0) * (t.ndim - 1 - dim)
+    return F.pad(t, (*others, steps, -steps))
 
 
-def default(*args):
-    for arg in args:
-        if exists(arg):
-            return arg
-    return None
+def recur(keep: Tensor, put: Tensor) -> Tensor:
+    """h_t = keep_t h_{t-1} + put_t, in log2 n rounds: each doubles the steps that a term spans."""
+    span = 1
+    while span < put.shape[1]:
+        put, keep = put + keep * delayed(put, span), keep * delayed(keep, span)
+        span *= 2
+    return put
 
 
-def identity(t):
-    return t
+class ChunkGate(Module):
+    """A number in (0, 1) per head and chunk, read from the chunk's mean."""
 
-
-def pad_at_dim(t, pad, dim=-1, value=0.0):
-    dims_from_right = (-dim - 1) if dim < 0 else (t.ndim - dim - 1)
-    zeros = (0, 0) * dims_from_right
-    return F.pad(t, (*zeros, *pad), value=value)
-
-
-def pack_one_with_inverse(t, pattern):
-    packed, packed_shape = pack([t], pattern)
-
-    def inverse(out, inv_pattern=None):
-        inv_pattern = default(inv_pattern, pattern)
-        return unpack(out, packed_shape, inv_pattern)[0]
-
-    return packed, inverse
-
-
-def round_up_multiple(seq, mult):
-    return ceil(seq / mult) * mult
-
-
-class MultiheadRMSNorm(Module):
-    def __init__(self, dim, heads):
+    def __init__(self, width: int, heads: int, chunk: int):
         super().__init__()
-        self.rmsnorm = nn.RMSNorm(dim, elementwise_affine=False)
-        self.gamma = Parameter(torch.zeros(heads, 1, dim))
+        self.chunk = chunk
+        self.read = Sequential(Linear(width, heads), nn.Sigmoid(), Rearrange("b n h -> (b h) n 1"))
 
-    def forward(self, x):
-        return self.rmsnorm(x) * (self.gamma + 1.0)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read(reduce(x, "b (n c) d -> b n d", "mean", c=self.chunk))
 
 
-class AveragePool(Module):
-    def __init__(self, chunk_size):
+class HeadNorm(Module):
+    def __init__(self, heads: int, width: int):
         super().__init__()
-        self.chunk_size = chunk_size
+        self.norm = nn.RMSNorm(width, elementwise_affine=False)
+        self.excess = Parameter(torch.zeros(heads, 1, width))
 
-    def forward(self, x, chunk_size=None):
-        chunk_size = default(chunk_size, self.chunk_size)
-        return reduce(x, "b (n c) d -> b n d", "mean", c=chunk_size)
-
-
-def assoc_scan(gates, inputs):
-    """h_t = gate_t * h_{t-1} + input_t along dimension 1, by recursive doubling."""
-    n, shift = inputs.shape[1], 1
-    while shift < n:
-        moved = pad_at_dim(inputs, (shift, -shift), dim=1)
-        moved_gates = pad_at_dim(gates, (shift, -shift), dim=1)
-        inputs = inputs + gates * moved
-        gates = gates * moved_gates
-        shift *= 2
-    return inputs
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.norm(x), self.norm(x), self.excess)
 
 
-class NeuralMemory(Module):
-    def __init__(
-        self,
-        dim,
-        heads=2,
-        chunk_size=8,
-        dim_head=None,
-        pre_rmsnorm=True,
-        post_rmsnorm=True,
-        max_step=0.1,
-        activation: Module | None = None,
-        momentum=True,
-    ):
+class SurpriseMemory(Module):
+    def __init__(self, dim, heads=2, chunk=8, fastest=0.1, activation: Module | None = None, momentum=True):
         super().__init__()
-        dim_head = default(dim_head, dim // heads)
-        assert (dim_head * heads) <= dim, "the inner dimension must not exceed the model's"
-        dim_inner = dim_head * heads
-        self.chunk_size = chunk_size
-        self.heads = heads
-        self.retrieve_norm = nn.RMSNorm(dim) if pre_rmsnorm else nn.Identity()
-        self.store_norm = nn.RMSNorm(dim) if pre_rmsnorm else nn.Identity()
-        self.multihead_rmsnorm = MultiheadRMSNorm(dim_head, heads) if post_rmsnorm else nn.Identity()
-        self.split_heads = Rearrange("b n (h d) -> b h n d", h=heads)
-        self.merge_heads = Rearrange("b h n d -> b n (h d)")
-        act = default(activation, nn.SiLU())
-        self.to_queries = Sequential(LinearNoBias(dim, dim_inner), act)
-        self.to_keys_values = LinearNoBias(dim, dim_inner * 2)
-        self.memory = Parameter(torch.randn(heads, dim_head, dim_head) * dim_head**-0.5)
-        self.to_adaptive_step = Sequential(Linear(dim, heads), Rearrange("b n h -> b h n"))
-        self.adaptive_step_transform = lambda s: s.sigmoid() * max_step
-        self.pool = AveragePool(chunk_size)
-        self.to_momentum = Sequential(Linear(dim, heads), Rearrange("b n h -> (b h) n 1")) if momentum else None
-        self.to_decay_factor = Sequential(Linear(dim, heads), Rearrange("b n h -> (b h) n 1"))
-        self.combine_heads = LinearNoBias(dim_inner, dim)
+        assert dim % heads == 0, "heads of equal width"
+        width = dim // heads
+        self.heads, self.chunk = heads, chunk
+        self.before_write, self.before_read = nn.RMSNorm(dim), nn.RMSNorm(dim)
+        self.split = Rearrange("b t (h d) -> b h t d", h=heads)
+        self.query = Sequential(Plain(dim, dim), nn.SiLU() if activation is None else activation, self.split)
+        self.pair = Plain(dim, 2 * dim)
+        self.rate = Sequential(Linear(dim, heads), Rearrange("b t h -> b h t"))
+        self.bounded = lambda t: fastest * t.sigmoid()
+        self.forget = ChunkGate(dim, heads, chunk)
+        self.carry = ChunkGate(dim, heads, chunk) if momentum else None
+        self.memory = Parameter(torch.randn(heads, width, width) * width**-0.5)
+        self.after_read = Sequential(HeadNorm(heads, width), Rearrange("b h t d -> b t (h d)"), Plain(dim, dim))
 
-    def store(self, seq):
-        """The memory after every chunk: [(b h), n + 1, d, d]."""
-        batch = seq.shape[0]
-        seq = self.store_norm(seq)
-        step = self.adaptive_step_transform(self.to_adaptive_step(seq))
-        pooled = self.pool(seq)
-        decay = self.to_decay_factor(pooled).sigmoid()
-        keys, values = map(self.split_heads, self.to_keys_values(seq).chunk(2, dim=-1))
-        keys = F.normalize(keys, dim=-1)
-        error = einsum(keys, self.memory, "b h n i, h i j -> b h n j") - values
-        surprise = einsum(keys, error, step, "b h n i, b h n j, b h n -> b h n i j")
-        surprise = -reduce(surprise, "b h (n c) i j -> (b h) n i j", "sum", c=self.chunk_size)
-        surprise, inverse_pack = pack_one_with_inverse(surprise, "b n *")
-        if exists(self.to_momentum):
-            momentum = self.to_momentum(pooled).sigmoid()
-            surprise = assoc_scan(momentum, surprise)
-        update = assoc_scan(1.0 - decay, surprise)
-        update = inverse_pack(update)
-        update = pad_at_dim(update, (1, 0), dim=1)
-        return update + repeat(self.memory, "h i j -> (b h) 1 i j", b=batch)
+    def surprise(self, x: Tensor) -> Tensor:
+        """Downhill, for every chunk: [(b h), n, d, d]."""
+        k, v = map(self.split, self.pair(x).chunk(2, dim=-1))
+        k = F.normalize(k, dim=-1)
+        missed = v - einsum(k, self.memory, "b h t i, h i j -> b h t j")
+        missed = missed * self.bounded(self.rate(x)).unsqueeze(-1)
+        chunks = (rearrange(t, "b h (n c) d -> (b h) n c d", c=self.chunk) for t in (k, missed))
+        return einsum(*chunks, "b n c i, b n c j -> b n i j")
 
-    def retrieve(self, seq, weights):
-        seq = self.retrieve_norm(seq)
-        queries = self.split_heads(self.to_queries(seq))
-        queries = rearrange(queries, "b h (n c) d -> (b h) n c d", c=self.chunk_size)
-        values = einsum(queries, weights[:, : queries.shape[1]], "b n c i, b n i j -> b n c j")
-        values = rearrange(values, "(b h) n c d -> b h (n c) d", h=self.heads)
-        values = self.multihead_rmsnorm(values)
-        return self.combine_heads(self.merge_heads(values))
+    def write(self, x: Tensor) -> Tensor:
+        """The memory before each chunk and after the last."""
+        flat, shape = pack([self.surprise(x)], "b n *")
+        if self.carry is not None:
+            flat = recur(self.carry(x), flat)
+        (learned,) = unpack(recur(1 - self.forget(x), flat), shape, "b n *")
+        start = repeat(self.memory, "h i j -> (b h) 1 i j", b=x.shape[0])
+        return start + F.pad(learned, (0, 0, 0, 0, 1, 0))
 
-    def forward(self, seq, store_seq=None, state: NeuralMemState | None = None):
-        store_seq = default(store_seq, seq)
-        length = seq.shape[-2]
-        padding = round_up_multiple(length, self.chunk_size) - length
-        seq, store_seq = (pad_at_dim(t, (0, padding), dim=1) for t in (seq, store_seq))
-        if not exists(state):
-            state = NeuralMemState(0, None, None)
-        seq_index, *_ = state
-        weights = self.store(store_seq)
-        retrieved = self.retrieve(seq, weights)
-        next_state = NeuralMemState(seq_index + length, weights[:, -1], None)
-        return retrieved[:, :length], next_state
+    def read(self, x: Tensor, memory: Tensor) -> Tensor:
+        q = rearrange(self.query(x), "b h (n c) d -> (b h) n c d", c=self.chunk)
+        found = q @ memory[:, : q.shape[1]]
+        return self.after_read(rearrange(found, "(b h) n c d -> b h (n c) d", h=self.heads))
+
+    def forward(self, seq: Tensor, source: Tensor | None = None, known: Known | None = None):
+        steps = seq.shape[-2]
+        room = ceil(steps / self.chunk) * self.chunk - steps
+        seq, source = (F.pad(t, (0, 0, 0, room)) for t in (seq, seq if source is None else source))
+        passed, *_ = known or Known(0, None)
+        memory = self.write(self.before_write(source))
+        return self.read(self.before_read(seq), memory)[:, :steps], Known(passed + steps, memory[:, -1])

@@ -1,6 +1,7 @@
-"""TTT-linear: a linear model per head is trained on the sequence, one mini-batch after another (Sun et al. 2024)."""
+"""Test-time training of a linear model (Sun et al. 2024): per head, f(k) = k + norm(k W + b) learns to give v; every
+mini-batch reads gradients at the parameters it was given, and each step sees the gradients of the steps up to itself."""
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -8,124 +9,81 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 
-def scan(f, init, xs: Dict[str, torch.Tensor], out: list, checkpoint_group: int = 0):
-    """Mimics jax.lax.scan over the leading axis of every entry."""
-    carry = init
-    num_items = len(next(iter(xs.values())))
+class Fast(NamedTuple):
+    """The parameters trained by the sequence: [B, H, D, D] and [B, H, 1, D]."""
 
-    def scan_fn(carry, i_start, i_end):
-        for i in range(i_start, i_end):
-            x = {key: tensor[i] for key, tensor in xs.items()}
-            carry, y = f(carry, x)
-            out.append(y)
-        return carry
-
-    if checkpoint_group > 0:
-        for k in range(0, num_items, checkpoint_group):
-            carry = checkpoint(scan_fn, carry, k, min(k + checkpoint_group, num_items), use_reentrant=False)
-    else:
-        carry = scan_fn(carry, 0, num_items)
-    return carry, torch.stack(out)
+    weight: torch.Tensor
+    bias: torch.Tensor
 
 
-def ln_fwd(x, gamma, beta, eps=1e-6):
-    mu = x.mean(dim=-1, keepdim=True)
-    var = x.var(dim=-1, keepdim=True, unbiased=False)
-    x_hat = (x - mu) / torch.sqrt(var + eps)
-    return gamma * x_hat + beta
+class HeadNorm(nn.Module):
+    """A layer norm per head whose input gradient is at hand."""
 
-
-def ln_fused_l2_bwd(x, l2_target, gamma, beta, eps=1e-6):
-    """Gradient of the squared error of a layer norm with respect to its input."""
-    D = x.shape[-1]
-    mu = x.mean(dim=-1, keepdim=True)
-    var = x.var(dim=-1, keepdim=True, unbiased=False)
-    std = torch.sqrt(var + eps)
-    x_hat = (x - mu) / std
-    y = gamma * x_hat + beta
-    grad_output = y - l2_target
-    grad_x_hat = grad_output * gamma
-    z = (
-        (1.0 / D)
-        * (D * grad_x_hat - grad_x_hat.sum(dim=-1, keepdim=True) - x_hat * (grad_x_hat * x_hat).sum(dim=-1, keepdim=True))
-        / std
-    )
-    return z
-
-
-class Params(NamedTuple):
-    W1: torch.Tensor
-    b1: torch.Tensor
-
-
-class TTTLinear(nn.Module):
-    def __init__(self, hidden_size: int, num_heads: int = 2, mini_batch_size: int = 8, ttt_base_lr: float = 1.0):
+    def __init__(self, heads: int, width: int, eps: float = 1e-6):
         super().__init__()
-        self.num_heads = num_heads
-        self.head_dim = hidden_size // num_heads
-        self.mini_batch_size = mini_batch_size
-        self.ttt_base_lr = ttt_base_lr
-        token_idx = 1.0 / torch.arange(1, mini_batch_size + 1)
-        self.register_buffer("token_idx", token_idx, persistent=False)
-        self.learnable_token_idx = nn.Parameter(torch.zeros((mini_batch_size,)))
-        for name in "qkvo":
-            setattr(self, f"{name}_proj", nn.Linear(hidden_size, hidden_size, bias=False))
-        self.learnable_ttt_lr_weight = nn.Parameter(
-            torch.stack([torch.normal(0, 0.02, size=(1, hidden_size)) for _ in range(num_heads)], dim=0)
-        )
-        self.learnable_ttt_lr_bias = nn.Parameter(torch.stack([torch.zeros(1) for _ in range(num_heads)], dim=0))
-        self.ttt_norm_weight = nn.Parameter(torch.ones(num_heads, self.head_dim))
-        self.ttt_norm_bias = nn.Parameter(torch.zeros(num_heads, self.head_dim))
-        self.W1 = nn.Parameter(torch.normal(0, 0.02, size=(num_heads, self.head_dim, self.head_dim)))
-        self.b1 = nn.Parameter(torch.zeros(num_heads, 1, self.head_dim))
-        self.post_norm = nn.LayerNorm(hidden_size, eps=1e-6)
+        self.eps = eps
+        self.gain = nn.Parameter(torch.ones(heads, 1, width))
+        self.shift = nn.Parameter(torch.zeros(heads, 1, width))
 
-    def get_eta(self, X):
-        """Learning rates of targets (columns) and positions (rows): [n, B, nh, K, K]."""
-        lr = torch.einsum("bnkc,hdc->bhnkd", X, self.learnable_ttt_lr_weight)
-        lr = F.sigmoid(lr + self.learnable_ttt_lr_bias.reshape(1, -1, 1, 1, 1)).permute(0, 1, 2, 4, 3)
-        lr = self.ttt_base_lr * lr / self.head_dim
-        token_idx = torch.clamp_min(self.token_idx + self.learnable_token_idx, 0.0)
-        token_eta = torch.broadcast_to(token_idx.reshape(1, 1, 1, -1, 1), (X.shape[0], self.num_heads, X.shape[1], X.shape[2], 1))
-        return token_eta, lr
+    def standard(self, z):
+        spread = (z.var(dim=-1, keepdim=True, unbiased=False) + self.eps).sqrt()
+        return (z - z.mean(dim=-1, keepdim=True)) / spread, spread
 
-    def step(self, params: Params, inputs: Dict[str, Any]):
-        XQ, XK, XV, token_eta, ttt_lr = (inputs[k] for k in ("XQ", "XK", "XV", "token_eta", "ttt_lr"))
-        W1_init, b1_init = params
-        K = XQ.shape[-2]
-        Z1 = XK @ W1_init + b1_init
-        target = XV - XK
-        ln_weight = self.ttt_norm_weight.reshape(self.num_heads, 1, self.head_dim)
-        ln_bias = self.ttt_norm_bias.reshape(self.num_heads, 1, self.head_dim)
-        grad = ln_fused_l2_bwd(Z1, target, ln_weight, ln_bias)
-        eta = torch.tril(token_eta * ttt_lr)
-        attn = torch.tril(XQ @ XK.transpose(-2, -1))
-        b1_bar = b1_init - eta @ grad
-        Z1_bar = XQ @ W1_init - (eta * attn) @ grad + b1_bar
-        last = (token_eta[..., -1:, :] * ttt_lr).transpose(-1, -2)
-        W1 = W1_init - (last * XK).transpose(-1, -2) @ grad
-        b1 = b1_init - torch.sum(last * grad, dim=-2, keepdim=True)
-        return Params(W1, b1), XQ + ln_fwd(Z1_bar, ln_weight, ln_bias)
+    def forward(self, z):
+        return torch.addcmul(self.shift, self.gain, self.standard(z)[0])
 
-    def forward(self, hidden_states, attention_mask: Optional[torch.Tensor] = None, position_ids=None, cache_params=None):
-        B, L, C = hidden_states.shape
-        K = self.mini_batch_size
-        pad = (K - L % K) % K
-        x = F.pad(hidden_states, (0, 0, 0, pad))
-        n = x.shape[1] // K
-        split = lambda t: t.reshape(B, n, K, self.num_heads, self.head_dim).permute(1, 0, 3, 2, 4)
-        token_eta, lr = self.get_eta(x.reshape(B, n, K, C))
-        xs = dict(
-            XQ=split(self.q_proj(x)),
-            XK=split(self.k_proj(x)),
-            XV=split(self.v_proj(x)),
-            token_eta=token_eta.permute(2, 0, 1, 3, 4),
-            ttt_lr=lr.permute(2, 0, 1, 3, 4),
-        )
-        init = Params(
-            W1=torch.tile(self.W1.unsqueeze(0), dims=(B, 1, 1, 1)),
-            b1=torch.tile(self.b1.unsqueeze(0), dims=(B, 1, 1, 1)),
-        )
-        last, out = scan(self.step, init, xs, [], checkpoint_group=2 if self.training else 0)
-        out = out.permute(1, 0, 3, 2, 4).reshape(B, n * K, C)[:, :L]
-        return self.o_proj(self.post_norm(out))
+    def pull(self, z, target):
+        """d/dz of half the squared distance of norm(z) to the target: the projection that a norm applies to gradients."""
+        unit, spread = self.standard(z)
+        g = (self.gain * unit + self.shift - target) * self.gain
+        centred = g - g.mean(dim=-1, keepdim=True)
+        return (centred - unit * (g * unit).mean(dim=-1, keepdim=True)) / spread
+
+
+class TestTimeLinear(nn.Module):
+    def __init__(self, hidden_size: int, num_heads: int = 2, batch: int = 8, rate: float = 1.0, group: int = 2):
+        super().__init__()
+        self.num_heads, self.batch, self.group = num_heads, batch, group
+        self.width = hidden_size // num_heads
+        self.base_rate = rate / self.width
+        self.read = nn.ModuleDict({name: nn.Linear(hidden_size, hidden_size, bias=False) for name in ("q", "k", "v")})
+        self.rate = nn.Linear(hidden_size, num_heads)
+        self.register_buffer("share", 1.0 / torch.arange(1, batch + 1), persistent=False)
+        self.share_offset = nn.Parameter(torch.zeros((batch,)))
+        self.norm = HeadNorm(num_heads, self.width)
+        self.weight = nn.Parameter(torch.normal(0, 0.02, size=(num_heads, self.width, self.width)))
+        self.bias = nn.Parameter(torch.zeros(num_heads, 1, self.width))
+        self.out = nn.Sequential(nn.LayerNorm(hidden_size, eps=1e-6), nn.Linear(hidden_size, hidden_size, bias=False))
+
+    def learn(self, fast: Fast, given: Dict[str, Any]):
+        """One mini-batch: the outputs [B, H, K, D] and the parameters after it."""
+        q, k, v, rate = given["q"], given["k"], given["v"], given["rate"]
+        pull = self.norm.pull(k @ fast.weight + fast.bias, v - k)
+        share = torch.clamp_min(self.share + self.share_offset, 0.0).unsqueeze(-1)
+        steps = torch.tril(share @ rate.unsqueeze(-2))
+        moved = (steps * (q @ k.mT + 1.0)) @ pull
+        y = q + self.norm(q @ fast.weight + fast.bias - moved)
+        final = steps[..., -1, :, None] * pull
+        return Fast(fast.weight - k.mT @ final, fast.bias - final.sum(dim=-2, keepdim=True)), y
+
+    def run(self, fast: Fast, given: list):
+        outputs = []
+        for one in given:
+            fast, y = self.learn(fast, one)
+            outputs.append(y)
+        return fast, torch.stack(outputs)
+
+    def forward(self, hidden_states, attention_mask=None):
+        B, T, _ = hidden_states.shape
+        x = F.pad(hidden_states, (0, 0, 0, -T % self.batch)).unflatten(1, (-1, self.batch))
+        given = {name: f(x).unflatten(-1, (self.num_heads, -1)).permute(1, 0, 3, 2, 4) for name, f in self.read.items()}
+        given["rate"] = self.base_rate * F.sigmoid(self.rate(x)).permute(1, 0, 3, 2)
+        batches = [{name: t[i] for name, t in given.items()} for i in range(x.shape[1])]
+        fast = Fast(weight=torch.tile(self.weight, dims=(B, 1, 1, 1)), bias=torch.broadcast_to(self.bias, (B, *self.bias.shape)))
+        outputs = []
+        for i in range(0, len(batches), self.group):
+            some = batches[i : i + self.group]
+            fast, y = checkpoint(self.run, fast, some, use_reentrant=False) if self.training else self.run(fast, some)
+            outputs.append(y)
+        y = torch.cat(outputs).permute(1, 0, 3, 2, 4).reshape(B, -1, hidden_states.shape[-1])
+        return self.out(y[:, :T])
