@@ -20,7 +20,7 @@ def einops_unpack(tensor, packed_shapes, pattern):
     axes = pattern.split()
     at = axes.index("*")
     if len(axes) != tensor.dim():
-        raise ValueError(f"unpack(..., {pattern}) received input of wrong dim with shape {tuple(tensor.shape)}")
+        raise ValueError(f"{pattern!r} names {len(axes)} axes, the tensor to unpack is {tuple(tensor.shape)}")
     sizes = [math.prod(shape) for shape in packed_shapes]
     if any(size < 0 for size in sizes):
         known = sum(size for size in sizes if size >= 0)

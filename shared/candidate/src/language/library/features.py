@@ -96,7 +96,7 @@ class RebasedFeatureMap(nn.Module):
         elif self.gamma is not None:
             x = x * self.gamma if self.beta is None else torch.addcmul(self.beta, x, self.gamma)
         else:
-            raise RuntimeError("Not supported combination of `use_gamma`, `use_beta` and `normalize`")
+            raise RuntimeError("without normalize, use_gamma must be set")
         if not flatten:
             return x
         return torch.cat([x * x * self.head_dim**-0.5, _pairs(x, x, 1) * (2 / self.head_dim) ** 0.5], dim=-1)

@@ -133,7 +133,7 @@ class FusedRMSNormGated(nn.Module):
     def __init__(self, hidden_size, elementwise_affine=True, eps=1e-5, activation="swish", device=None, dtype=None):
         super().__init__()
         if activation not in ("swish", "silu", "sigmoid"):
-            raise ValueError(f"Unsupported activation: {activation}")
+            raise ValueError(f"a gate opens by swish or sigmoid, not {activation}")
         self.hidden_size = hidden_size
         self.eps = eps
         self.activation = activation
@@ -186,7 +186,7 @@ class ShortConvolution(nn.Conv1d):
             padding=kernel_size - 1,
         )
         if activation is not None and activation not in ("silu", "swish"):
-            raise ValueError(f"Activation `{activation}` not supported yet.")
+            raise ValueError(f"the activation of a short convolution is silu or None, not {activation}")
         self.hidden_size = hidden_size
         self.activation = activation
         self.backend = backend

@@ -40,7 +40,7 @@ class GroupNorm(nn.Module):
     ):
         super().__init__()
         if hidden_size % num_groups != 0:
-            raise ValueError("num_channels must be divisible by num_groups")
+            raise ValueError(f"{hidden_size} channels do not divide into {num_groups} groups")
         self.num_groups = num_groups
         self.hidden_size = hidden_size
         self.eps = eps
@@ -100,11 +100,11 @@ class GatedMLP(nn.Module):
     ):
         super().__init__()
         if hidden_act != "swish":
-            raise ValueError(f"Unsupported hidden_act: {hidden_act}")
-        if hidden_ratio is None:
-            hidden_ratio = 4
+            raise ValueError(f"the gate of this MLP is swish, not {hidden_act}")
         if intermediate_size is None:
-            intermediate_size = 256 * ((int(hidden_size * hidden_ratio * 2 / 3) + 255) // 256)
+            # Two thirds, since a gate is a third matrix; in whole multiples of 256.
+            wide = int(hidden_size * (4 if hidden_ratio is None else hidden_ratio) * 2 / 3)
+            intermediate_size = math.ceil(wide / 256) * 256
         self.gate_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
         self.up_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
         self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=False)
@@ -165,7 +165,7 @@ class LoRA(nn.Module):
         super().__init__()
         middle = {None: nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
         if activation not in middle:
-            raise ValueError(f"Not supported activation `{activation}`.")
+            raise ValueError(f"no activation {activation} between low-rank maps")
         self.lora = nn.Sequential(
             nn.Linear(input_dim, low_rank_dim, bias=False), middle[activation](), nn.Linear(low_rank_dim, output_dim, bias=bias)
         )
