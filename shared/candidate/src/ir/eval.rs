@@ -70,6 +70,8 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
         }),
         Op::Flip(axis) => along(operands[0], *axis, <[f64]>::reverse),
         Op::ArgSort { axis, descending } => along(operands[0], *axis, |row| {
+            // Zeros of either sign are equal: whether a masked value was negative must not show.
+            row.iter_mut().for_each(|x| *x += 0.0);
             let mut order: Vec<usize> = (0..row.len()).collect();
             match descending {
                 true => order.sort_by(|&a, &b| row[b].total_cmp(&row[a])),

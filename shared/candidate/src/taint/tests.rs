@@ -396,6 +396,15 @@ fn run(g: &Graph, input: &[f64], seed: f64) -> Vec<f64> {
     values[g.outputs[0].index()].clone()
 }
 
+#[test]
+fn zeros_of_either_sign_sort_as_equal() {
+    for descending in [true, false] {
+        let order = Op::ArgSort { axis: 0, descending };
+        let sorted = evaluate(&order, &[(&[4], &[0.0, -0.0, 0.0, -0.0])], &[4], DType::I64).unwrap();
+        assert_eq!(sorted, [0.0, 1.0, 2.0, 3.0]);
+    }
+}
+
 /// A random program of `[2, 4, 4]` tensors, each step one or a few operations on earlier results.
 fn program(steps: &[(u8, usize, usize)]) -> Graph {
     let mut p = Plant::new(4);
