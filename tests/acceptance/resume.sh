@@ -8,15 +8,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 times=${1:-3}
 whole=$scratch/whole state=$scratch/state
 # Long enough to be met in the middle of a training.
-sed 's/^steps = .*/steps = 600/' "$root/tests/acceptance/tiny.toml" >"$scratch/campaign.toml"
-run() { "$move37" run --config "$scratch/campaign.toml" --experiments 1 --seed 7 --json "$@"; }
+sed 's/^steps = .*/steps = 2500/' "$root/tests/acceptance/tiny.toml" >"$scratch/campaign.toml"
+run() { exec "$move37" run --config "$scratch/campaign.toml" --experiments 1 --seed 7 --json "$@"; }
 verified() { "$move37" replay --verify --json --state "$1"; }
 facts() { "$move37" tail --from start --no-follow --json --state "$state"; }
 # count TYPE: how many facts of this type there are.
 count() { facts | grep -c "\"type\":\"move37.$1.v1\"" || true; }
 
 say "running without interruption .."
-run --state "$whole" >"$scratch/whole.jsonl" || fail "the run ended with exit code $?: $(tail -n 3 "$scratch/whole.jsonl")"
+(run --state "$whole") >"$scratch/whole.jsonl" || fail "the run ended with exit code $?: $(tail -n 3 "$scratch/whole.jsonl")"
 
 for ((time = 1; time <= times; time++)); do
     before=0
@@ -37,7 +37,7 @@ for ((time = 1; time <= times; time++)); do
     [ "$saved" -ge "$time" ] || fail "interruption $time left no checkpoint"
     say "ok: interruption $time left a checkpoint ($saved so far)"
 done
-run --state "$state" >"$scratch/rest.jsonl" || fail "the rest ended with exit code $?: $(tail -n 3 "$scratch/rest.jsonl")"
+(run --state "$state") >"$scratch/rest.jsonl" || fail "the rest ended with exit code $?: $(tail -n 3 "$scratch/rest.jsonl")"
 
 resumed=$(facts | grep '"type":"move37.run.dispatched.v1"' | grep -c '"resume":{' || true)
 have "trainings went on from checkpoints ($resumed dispatches)" test "$resumed" -ge "$times"

@@ -19,7 +19,7 @@ pub enum Error {
         /// Store.
         store: String,
         /// Cause.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The store's folder cannot be made.
     #[error("open the store {store}: {source}; check the path and its permissions")]
@@ -69,6 +69,6 @@ pub enum Error {
         /// Store.
         store: String,
         /// Cause.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
 }

@@ -58,8 +58,9 @@ impl Store {
         let unknown = || "this build has no store of that kind".to_owned();
         let parsed = Url::parse(url).map_err(|error| bad(error.to_string()))?;
         let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_| bad(unknown()))?;
-        let open = |source| Error::Open { store: shown(url), source };
-        let retry = RetryConfig { retry_timeout: PATIENCE, ..RetryConfig::default() };
+        let open = |source| Error::Open { store: shown(url), source: Box::new(source) };
+        // Time is what bounds it, not the number of tries.
+        let retry = RetryConfig { retry_timeout: PATIENCE, max_retries: usize::MAX, ..RetryConfig::default() };
         let objects: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::Local => {
                 let path = parsed.to_file_path().map_err(|()| bad("it names no path of this machine".to_owned()))?;
@@ -86,7 +87,8 @@ impl Store {
     pub fn folder(path: &Folder) -> Result<Store, Error> {
         let store = path.display().to_string();
         std::fs::create_dir_all(path).map_err(|source| Error::Folder { store: store.clone(), source })?;
-        let objects = LocalFileSystem::new_with_prefix(path).map_err(|source| Error::Open { store, source })?;
+        let objects = LocalFileSystem::new_with_prefix(path);
+        let objects = objects.map_err(|source| Error::Open { store, source: Box::new(source) })?;
         let (name, objects) = (path.display().to_string(), Arc::new(objects.with_fsync(true)));
         Ok(Store { name, objects, prefix: Path::default() })
     }
@@ -121,7 +123,7 @@ impl Store {
     }
 
     fn unreachable(&self, what: &'static str, blob: &Blob, source: object_store::Error) -> Error {
-        Error::Unreachable { what, hash: blob.hash, store: self.name.clone(), source }
+        Error::Unreachable { what, hash: blob.hash, store: self.name.clone(), source: Box::new(source) }
     }
 
     /// `PREFIX/blake3/ab/cd..`: a folder holds no more than a 256th of all.
