@@ -160,3 +160,17 @@ fn a_result_of_a_paused_campaign_is_taken() {
     story.complete(BYTES, 2.5);
     assert_eq!(*story.names().last().unwrap(), "run.completed");
 }
+
+#[test]
+fn a_run_that_was_stopped_is_not_placed_again_while_its_siblings_still_stop() {
+    let mut campaign = sample::campaign();
+    campaign.training.seeds = 2;
+    let mut story = Story::new(campaign);
+    story.input(admitted(1));
+    for name in [BYTES, MQAR, "1-explore-bytes-1"] {
+        story.place(name, 1, "w.1");
+    }
+    story.finish(BYTES, 1, Ended::Failed("the loss diverged".into()));
+    story.let_go(MQAR, 1, None);
+    assert!(!story.owes().iter().any(|owed| owed.starts_with(&format!("place/{MQAR}"))), "{:?}", story.owes());
+}
