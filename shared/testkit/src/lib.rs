@@ -5,10 +5,12 @@
 //! well-chained records by hand, [`sample`] has small, complete values.
 
 mod invariants;
+mod parked;
 mod reread;
 pub mod sample;
 mod scribe;
 
 pub use invariants::{Counts, Invariants, Violation};
+pub use parked::Parked;
 pub use reread::{FirstRead, SecondRead};
 pub use scribe::Scribe;

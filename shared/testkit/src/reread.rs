@@ -38,7 +38,7 @@ impl FirstRead {
 
     /// Begin the second read.
     pub fn again(self) -> SecondRead {
-        SecondRead { first: self.0, second: BTreeMap::new() }
+        SecondRead { first: self.0, second: BTreeMap::new(), later: BTreeMap::new() }
     }
 }
 
@@ -47,20 +47,31 @@ impl FirstRead {
 pub struct SecondRead {
     first: BTreeMap<(Topic, u32), Digest>,
     second: BTreeMap<(Topic, u32), Digest>,
+    /// Records that the first read did not reach.
+    later: BTreeMap<(Topic, u32), u64>,
 }
 
 impl SecondRead {
-    /// Take in the digest of a partition's next record. What the first read did not reach is passed over.
-    pub fn take(&mut self, topic: Topic, partition: u32, record: Hash) {
+    /// Take in the digest of a partition's next record; false where the first read did not reach it.
+    pub fn take(&mut self, topic: Topic, partition: u32, record: Hash) -> bool {
         let known = self.first.get(&(topic, partition)).map_or(0, |digest| digest.records);
         let second = self.second.entry((topic, partition)).or_default();
-        if second.records < known {
-            second.take(record);
+        let is_known = second.records < known;
+        match is_known {
+            true => second.take(record),
+            false => *self.later.entry((topic, partition)).or_default() += 1,
         }
+        is_known
+    }
+
+    /// How many records a partition has.
+    pub(crate) fn records(&self, topic: Topic, partition: u32) -> u64 {
+        let again = self.second.get(&(topic, partition)).map_or(0, |digest| digest.records);
+        again + self.later.get(&(topic, partition)).copied().unwrap_or(0)
     }
 
     /// Every partition that was read differently.
-    pub fn finish(self) -> Vec<Violation> {
+    pub fn finish(&self) -> Vec<Violation> {
         let unread = Digest::default();
         let mut found = Vec::new();
         for ((topic, partition), first) in &self.first {

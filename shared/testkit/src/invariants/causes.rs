@@ -1,6 +1,6 @@
 //! Causes: they exist, stay in their campaign, and form trees (I3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{CampaignId, EventId, Recorded};
 use move37_events::Role;
@@ -10,12 +10,19 @@ use super::Found;
 #[derive(Default)]
 pub(super) struct Causes {
     facts: BTreeMap<EventId, (Option<EventId>, Option<CampaignId>)>,
+    /// Facts that came while the log was read.
+    later: BTreeSet<EventId>,
 }
 
 impl Causes {
     pub(super) fn offer(&mut self, record: &Recorded) {
         let envelope = &record.envelope;
         self.facts.insert(envelope.id.clone(), (envelope.cause.clone(), envelope.campaign.clone()));
+    }
+
+    /// A fact came later: it may be a cause, and is not judged.
+    pub(super) fn later(&mut self, record: &Recorded) {
+        self.later.insert(record.envelope.id.clone());
     }
 
     pub(super) fn finish(&self, found: &mut Found) {
@@ -27,6 +34,7 @@ impl Causes {
                 continue;
             };
             match self.facts.get(cause) {
+                None if self.later.contains(cause) => {}
                 None => found.add("I3", id, format!("its cause {cause} is not in the log")),
                 Some((_, other)) => {
                     if let (Some(own), Some(other)) = (campaign, other)

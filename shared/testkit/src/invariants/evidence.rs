@@ -40,6 +40,12 @@ impl Evidence {
         }
     }
 
+    pub(super) fn later(&mut self, winner: &Winner<'_>) {
+        if let Fact::Trainer(TrainerFact::TrainingCompleted(body)) = winner.fact {
+            self.trainings.insert(winner.id().clone(), body.results.clone());
+        }
+    }
+
     pub(super) fn finish(&self, found: &mut Found) {
         for Claim { by, scored, cites } in &self.claims {
             for cited in cites.iter().filter(|cited| !self.trainings.contains_key(cited)) {

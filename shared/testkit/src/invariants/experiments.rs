@@ -53,6 +53,8 @@ impl Step {
 pub(super) struct Experiments {
     steps: BTreeMap<(Key, ExperimentId), Vec<(Step, EventId)>>,
     closed: BTreeMap<Key, Vec<EventId>>,
+    /// Steps that were taken while the log was read: others may follow them, they are not judged.
+    later: BTreeMap<(Key, ExperimentId), Vec<Step>>,
 }
 
 impl Experiments {
@@ -66,9 +68,16 @@ impl Experiments {
         }
     }
 
+    pub(super) fn later(&mut self, winner: &Winner<'_>) {
+        if let Some((experiment, step)) = step(winner.fact) {
+            self.later.entry((winner.id().key.clone(), experiment)).or_default().push(step);
+        }
+    }
+
     pub(super) fn finish(&self, found: &mut Found) {
         for ((campaign, experiment), steps) in &self.steps {
-            check(*experiment, steps, found);
+            let later = self.later.get(&(campaign.clone(), *experiment)).map_or(&[][..], Vec::as_slice);
+            check(*experiment, steps, later, found);
             let closed = self.closed.get(campaign).and_then(|closures| closures.first());
             let recorded = steps.iter().any(|(step, _)| *step == Step::Recorded);
             if let (Some(closed), false) = (closed, recorded) {
@@ -81,8 +90,9 @@ impl Experiments {
     }
 }
 
-fn check(experiment: ExperimentId, steps: &[(Step, EventId)], found: &mut Found) {
-    let taken = |wanted: Step| steps.iter().any(|(step, _)| any_attempt(*step) == any_attempt(wanted));
+fn check(experiment: ExperimentId, steps: &[(Step, EventId)], later: &[Step], found: &mut Found) {
+    let all = || steps.iter().map(|(step, _)| *step).chain(later.iter().copied());
+    let taken = |wanted: Step| all().any(|step| any_attempt(step) == any_attempt(wanted));
     let mut seen = BTreeSet::new();
     let mut ending: Option<&EventId> = None;
     for (step, id) in steps {
@@ -94,7 +104,7 @@ fn check(experiment: ExperimentId, steps: &[(Step, EventId)], found: &mut Found)
             found.add("I6", id, format!("experiment {experiment} takes the step {step:?} without {after:?}"));
         }
         if let Step::Admitted(attempt) | Step::Refused(attempt) = step
-            && !steps.iter().any(|(step, _)| *step == Step::Written(*attempt))
+            && !all().any(|step| step == Step::Written(*attempt))
         {
             found.add("I6", id, format!("attempt {attempt} of experiment {experiment} is judged, but was not written"));
         }

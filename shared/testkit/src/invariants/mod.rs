@@ -17,6 +17,7 @@
 //! | I10 | what a run goes on from was kept by a worker | `runs` |
 //! | I11 | a state folded in pieces is the state folded whole | `replay` and the laws: it takes the rules of the services |
 //! | I12 | a projection is the fold up to its position | not in a log: with the projector |
+//! | I13 | what was set aside names a record that is there, and a reader of its topic | [`Parked`](crate::Parked) |
 //! | I14 | every fact can be read, and its envelope says what its body says | `envelope` |
 //! | I15 | only the owning role writes a topic | `envelope` |
 //! | I16 | every fact names the hash of the one before | `envelope` |
@@ -135,6 +136,21 @@ impl Invariants {
         self.rest.offer(&winner);
         self.ledger.offer(&winner, &mut self.found);
         self.evidence.offer(&winner);
+    }
+
+    /// A record that came after the read of its partition had ended, which other partitions' facts may rest on: topics
+    /// have no common order, so a read of a log that grows takes in effects without their causes. It is not judged.
+    pub fn later(&mut self, topic: Topic, partition: u32, record: &Recorded) {
+        let is_placed = envelope::placed(topic, partition, record, &mut Found::default());
+        if !is_placed || self.chains.offer(record) != Verdict::Won {
+            return;
+        }
+        self.causes.later(record);
+        let Some(fact) = envelope::read(topic, record, &mut Found::default()) else { return };
+        let winner = Winner { record, fact: &fact };
+        self.experiments.later(&winner);
+        self.rest.later(&winner);
+        self.evidence.later(&winner);
     }
 
     /// The records so far.

@@ -35,6 +35,13 @@ impl Rest {
         }
     }
 
+    pub(super) fn later(&mut self, winner: &Winner<'_>) {
+        let Fact::Trainer(fact) = winner.fact else { return };
+        if !matches!(fact, TrainerFact::TrainingScheduled(_) | TrainerFact::RunDispatched(_)) {
+            self.campaigns.entry(winner.id().key.clone()).or_default().book(fact);
+        }
+    }
+
     pub(super) fn finish(&self, found: &mut Found) {
         for Open { trainings, runs, closed } in self.campaigns.values() {
             let Some(closed) = closed else { continue };

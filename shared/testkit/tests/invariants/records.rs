@@ -2,8 +2,8 @@
 
 use move37_core::{Head, Recorded, Timestamp};
 use move37_events::facts::*;
-use move37_events::{Fact, Topic};
-use move37_testkit::{Counts, FirstRead, Invariants};
+use move37_events::{DeadLetter, Fact, RawRecord, Reason, Role, Topic};
+use move37_testkit::{Counts, FirstRead, Invariants, Parked, SecondRead, Violation};
 
 use super::{broken, find, judge, story, tells, written};
 
@@ -116,12 +116,16 @@ fn read(records: &[(Topic, Recorded)]) -> FirstRead {
     first
 }
 
-fn read_again(first: &[(Topic, Recorded)], second: &[(Topic, Recorded)]) -> Vec<move37_testkit::Violation> {
+fn second(first: &[(Topic, Recorded)], second: &[(Topic, Recorded)]) -> SecondRead {
     let mut again = read(first).again();
     for (topic, record) in second {
         again.take(*topic, topic.partition(&record.envelope.id.key), record.hash());
     }
-    again.finish()
+    again
+}
+
+fn read_again(first: &[(Topic, Recorded)], again: &[(Topic, Recorded)]) -> Vec<Violation> {
+    second(first, again).finish()
 }
 
 #[test]
@@ -139,4 +143,63 @@ fn i21_other_records_or_fewer_are_told() {
     let memory: Vec<_> = (0..records.len()).filter(|&place| records[place].0 == Topic::Memory).take(2).collect();
     swapped.swap(memory[0], memory[1]);
     tells(&read_again(&records, &swapped), "I21", "its records were others");
+}
+
+/// Judge the records before the cut of every topic in `late`, and what comes after it as later.
+fn judge_growing(records: &[(Topic, Recorded)], late: impl Fn(Topic) -> bool, tell: bool) -> Vec<Violation> {
+    let mut invariants = Invariants::default();
+    let (later, now): (Vec<_>, Vec<_>) = records.iter().partition(|(topic, _)| late(*topic));
+    for (topic, record) in now {
+        invariants.offer(*topic, topic.partition(&record.envelope.id.key), record);
+    }
+    for (topic, record) in later.into_iter().filter(|_| tell) {
+        invariants.later(*topic, topic.partition(&record.envelope.id.key), record);
+    }
+    invariants.finish()
+}
+
+#[test]
+fn a_log_that_grows_while_it_is_read_breaks_nothing() {
+    let records = written(story()).records().to_vec();
+    for topic in Topic::all() {
+        assert_eq!(judge_growing(&records, |late| late == topic, true), [], "{topic} came later");
+    }
+    tells(&judge_growing(&records, |late| late == Topic::Trainer, false), "I3", "is not in the log");
+    tells(&judge_growing(&records, |late| late == Topic::Engineer, false), "I6", "takes the step");
+    tells(&judge_growing(&records, |late| late == Topic::Trainer, false), "I20", "which is no completed training");
+}
+
+/// A letter about a record of memory, with this edit.
+fn parked(edit: impl Fn(&mut DeadLetter)) -> Vec<Violation> {
+    let records = written(story()).records().to_vec();
+    let (topic, record) = records.iter().find(|(topic, _)| *topic == Topic::Memory).unwrap();
+    let (partition, headers) = (topic.partition(&record.envelope.id.key), record.envelope.headers());
+    let raw = RawRecord { topic: *topic, partition, offset: 0, key: "c", headers: &headers, body: &record.body };
+    let mut letter = DeadLetter::about(raw, Reason::Undecodable, "it does not fit", Role::Researcher);
+    edit(&mut letter);
+    let mut parked = Parked::default();
+    parked.take(&letter.record(None, Timestamp::default()).unwrap());
+    assert_eq!(parked.len(), 1);
+    parked.finish(&second(&records, &records))
+}
+
+#[test]
+fn i13_a_letter_about_a_record_of_the_log_breaks_nothing() {
+    assert_eq!(parked(|_| {}), []);
+}
+
+#[test]
+fn i13_a_letter_about_nothing_is_told() {
+    tells(&parked(|letter| letter.origin.offset = 1000), "I13", "@1000, which the log does not have");
+    tells(&parked(|letter| letter.origin.topic = "move37.nowhere".into()), "I13", "there is no such topic");
+    tells(&parked(|letter| letter.origin.partition += 1), "I13", "which the log does not have");
+    tells(&parked(|letter| letter.reader = "analyst".into()), "I13", "by analyst, which does not read move37.memory");
+}
+
+#[test]
+fn i13_a_record_among_the_letters_that_is_none_is_told() {
+    let records = written(story()).records().to_vec();
+    let mut parked = Parked::default();
+    parked.take(&records[0].1);
+    tells(&parked.finish(&second(&records, &records)), "I13", "it is no letter");
 }
