@@ -22,6 +22,9 @@ use crate::ownership::KafkaOwnership;
 use crate::reader::KafkaReader;
 use crate::settings::Settings;
 
+/// Producers that one append goes through at most before its failure is told.
+const MOST_PRODUCERS: u32 = 5;
+
 /// The event log on a cluster. Clones share its producer.
 #[derive(Clone)]
 pub struct KafkaLog {
@@ -110,23 +113,33 @@ impl EventLog for KafkaLog {
         let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |headers, (name, value)| {
             headers.insert(Header { key: name, value: Some(value.as_bytes()) })
         });
-        let message = FutureRecord::to(&name)
-            .partition(topic.partition(key).cast_signed())
-            .key(key.as_str())
-            .payload(&record.body[..])
-            .headers(headers);
-        let producer = self.producer();
-        match producer.send(message, Timeout::Never).await {
-            Ok(delivery) => Ok(Position {
-                topic,
-                partition: delivery.partition.cast_unsigned(),
-                offset: delivery.offset.cast_unsigned(),
-            }),
-            Err((error, _)) => {
-                if producer.client().fatal_error().is_some() {
-                    self.replace(&producer)?;
+        let mut producers = 0;
+        loop {
+            let message = FutureRecord::to(&name)
+                .partition(topic.partition(key).cast_signed())
+                .key(key.as_str())
+                .payload(&record.body[..])
+                .headers(headers.clone());
+            let producer = self.producer();
+            producers += 1;
+            let error = match producer.send(message, Timeout::Never).await {
+                Ok(delivery) => {
+                    return Ok(Position {
+                        topic,
+                        partition: delivery.partition.cast_unsigned(),
+                        offset: delivery.offset.cast_unsigned(),
+                    });
                 }
-                Err(self.undelivered(topic, size, &error))
+                Err((error, _)) => error,
+            };
+            if producer.client().fatal_error().is_none() {
+                return Err(self.undelivered(topic, size, &error));
+            }
+            // A broker that was killed may not know the last appends of a producer again, which then cannot promise its
+            // order any more. Whether this record is there is unknown; a second one would be dropped by readers.
+            self.replace(&producer)?;
+            if producers == MOST_PRODUCERS {
+                return Err(self.undelivered(topic, size, &error));
             }
         }
     }

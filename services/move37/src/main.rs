@@ -11,6 +11,7 @@ mod journal;
 mod output;
 mod place;
 mod progress;
+mod records;
 mod seeds;
 mod state;
 mod view;

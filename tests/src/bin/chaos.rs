@@ -154,13 +154,14 @@ fn report(storm: &Storm, time: Duration) {
         storm.cluster.proxies.iter().map(|proxy| of(proxy.tally()).load(Ordering::Relaxed)).sum()
     };
     println!(
-        "at the proxies: {} connections taken, {} refused, {} cut; answers of appends: {} delayed, {} lost, {} doubled",
+        "at the proxies: {} connections taken, {} refused, {} cut; answers of appends: {} delayed, {} lost, {} doubled, {} denied",
         total(|tally| &tally.connections),
         total(|tally| &tally.refused),
         total(|tally| &tally.cut),
         total(|tally| &tally.slowed),
         total(|tally| &tally.lost),
-        total(|tally| &tally.echoed)
+        total(|tally| &tally.echoed),
+        total(|tally| &tally.disordered)
     );
     println!("ended by themselves and started again: {}", tally.fallen.len());
     tally.fallen.iter().for_each(|fallen| println!("  {fallen}"));
@@ -185,15 +186,15 @@ fn times(times: &[Duration]) -> String {
 }
 
 fn conclude(verdict: &Verdict) {
-    let counts = verdict.counts;
+    let of = |what: &str| verdict.records[what].as_u64().unwrap_or_default();
     println!(
-        "log: {} records, {} facts, {} duplicates, {} lost a race ({:.2} %); 0 violations of {} invariants; read twice alike; 0 dead letters",
-        counts.records,
-        counts.facts,
-        counts.duplicates,
-        counts.raced,
-        100.0 * (counts.duplicates + counts.raced) as f64 / counts.records.max(1) as f64,
-        move37_testkit::Invariants::JUDGED.len()
+        "log: {} records, {} facts, {} duplicates, {} lost a race ({:.2} %); 0 violations of {} invariants; 0 dead letters",
+        of("records"),
+        of("facts"),
+        of("duplicates"),
+        of("raced"),
+        100.0 * (of("duplicates") + of("raced")) as f64 / of("records").max(1) as f64,
+        verdict.invariants
     );
     for (campaign, facts) in &verdict.campaigns {
         println!("{campaign}: replay --verify true, {facts} facts");

@@ -55,6 +55,7 @@ impl Act {
             Act::Network(_, Fault::SlowAppends(_), _) => "delayed answers of appends",
             Act::Network(_, Fault::LoseAppends, _) => "lost answers of appends (sent again)",
             Act::Network(_, Fault::EchoAppends, _) => "doubled answers of appends",
+            Act::Network(_, Fault::DisorderAppends, _) => "answers of appends that deny their order",
             Act::Cut(_) => "cut connections",
             Act::Stall(..) => "a process stands still and wakes",
             Act::Twin(..) => "two workers with one name",
@@ -83,6 +84,7 @@ enum Choice {
     SlowAppends,
     LoseAppends,
     EchoAppends,
+    DisorderAppends,
     Cut,
     StallWorker,
     StallService,
@@ -106,6 +108,7 @@ impl Dice {
             (4, Choice::SlowAppends),
             (4, Choice::LoseAppends),
             (3, Choice::EchoAppends),
+            (2, Choice::DisorderAppends),
             (4, Choice::Cut),
             (4, Choice::StallWorker),
             (4, Choice::StallService),
@@ -180,6 +183,7 @@ impl Dice {
                 Act::Network((self.one_of(2) == 0).then_some(any), Fault::LoseAppends, self.between(0.5, 4.0))
             }
             Choice::EchoAppends => Act::Network(None, Fault::EchoAppends, self.between(1.0, 5.0)),
+            Choice::DisorderAppends => Act::Network(Some(any), Fault::DisorderAppends, self.between(0.02, 0.3)),
             Choice::Cut => Act::Cut((self.one_of(3) > 0).then_some(any)),
             Choice::StallWorker => Act::Stall(worker, lease.mul_f64(1.2) + self.between(0.0, 3.0)),
             Choice::StallService => Act::Stall(service, session.mul_f64(1.2) + self.between(0.0, 5.0)),
@@ -212,7 +216,7 @@ mod tests {
     #[test]
     fn every_kind_of_act_is_drawn_of_those_that_can_be_done() {
         let names = |disk| acts(1, disk).iter().map(Act::name).collect::<BTreeSet<_>>();
-        assert_eq!(names(true).len(), 15, "{:?}", names(true));
+        assert_eq!(names(true).len(), 16, "{:?}", names(true));
         assert!(!names(false).contains("disk full"));
         for act in acts(1, true) {
             match act {

@@ -10,6 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// The interface by which records are appended.
 const PRODUCE: i16 = 0;
 
+/// What a broker answers whose memory of a producer's order is another.
+const OUT_OF_ORDER: i16 = 45;
+
 /// Largest frame that is believed.
 const LARGEST: usize = 128 << 20;
 
@@ -40,10 +43,24 @@ impl Frame {
         &self.0
     }
 
-    /// The correlation number of a request that appends.
-    pub(super) fn append(&self) -> Option<i32> {
+    /// The correlation number and the version of a request that appends.
+    pub(super) fn append(&self) -> Option<(i32, i16)> {
         let interface = i16::from_be_bytes(self.at(4)?);
-        (interface == PRODUCE).then(|| self.at(8).map(i32::from_be_bytes)).flatten()
+        let id = self.at(8).map(i32::from_be_bytes)?;
+        (interface == PRODUCE).then_some((id, i16::from_be_bytes(self.at(6)?)))
+    }
+
+    /// Let the answer of an append of this version, to one partition, say that the producer's order is lost.
+    pub(super) fn tell_of_lost_order(&mut self, version: i16) {
+        // Length and correlation number; one topic, its name, one partition, its number; then the code. From version 9
+        // on lengths are short, and a byte counts further fields of the head.
+        let code = match version {
+            ..9 => self.at(12).map(|length| 14 + usize::from(u16::from_be_bytes(length)) + 8),
+            _ => self.0.get(10).map(|length| 10 + usize::from(*length) + 1 + 4),
+        };
+        if let Some(code) = code.and_then(|at| self.0.get_mut(at..at + 2)) {
+            code.copy_from_slice(&OUT_OF_ORDER.to_be_bytes());
+        }
     }
 
     /// The correlation number of an answer.

@@ -43,6 +43,8 @@ pub struct Tally {
     pub lost: AtomicU64,
     /// Answers of appends that were delivered twice.
     pub echoed: AtomicU64,
+    /// Answers of appends that said that the producer's order is lost.
+    pub disordered: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {

@@ -1,6 +1,6 @@
 //! Carrying the frames of one connection.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub(super) struct Relay {
     pub(super) tally: Arc<Tally>,
 }
 
-/// Appends that were passed on and not answered yet, by correlation number.
-type Asked = Mutex<BTreeSet<i32>>;
+/// Appends that were passed on and not answered yet: correlation number and version.
+type Asked = Mutex<BTreeMap<i32, i16>>;
 
 impl Relay {
     /// Carry until either side ends, or a rule cuts the connection.
@@ -45,8 +45,8 @@ impl Relay {
     ) -> io::Result<()> {
         while let Some(frame) = Frame::read(&mut from).await? {
             self.pass(Way::Up).await;
-            if let Some(append) = frame.append() {
-                asked.lock().unwrap_or_else(PoisonError::into_inner).insert(append);
+            if let Some((id, version)) = frame.append() {
+                asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, version);
             }
             to.write_all(frame.bytes()).await?;
         }
@@ -60,14 +60,19 @@ impl Relay {
         asked: &Asked,
     ) -> io::Result<()> {
         let owner = self.owner.as_deref();
-        while let Some(frame) = Frame::read(&mut from).await? {
+        while let Some(mut frame) = Frame::read(&mut from).await? {
             self.pass(Way::Down).await;
             let answers = |id: i32| asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-            let appended = frame.answers().is_some_and(answers);
+            let version = frame.answers().and_then(answers);
+            let appended = version.is_some();
             let (lost, slow, echoed) = {
                 let rules = self.rules.borrow();
                 (rules.loses_appends(owner), rules.slows_appends(owner), rules.echoes_appends(owner))
             };
+            if let Some(version) = version.filter(|_| self.rules.borrow().disorders_appends(owner)) {
+                count(&self.tally.disordered);
+                frame.tell_of_lost_order(version);
+            }
             if appended && lost {
                 count(&self.tally.lost);
                 return Ok(());

@@ -26,6 +26,8 @@ pub enum Fault {
     LoseAppends,
     /// Answers of appends come twice.
     EchoAppends,
+    /// Appends are carried out, but their answers say that the producer's order is lost.
+    DisorderAppends,
 }
 
 /// The name of a rule.
@@ -86,6 +88,10 @@ impl Rules {
 
     pub(super) fn loses_appends(&self, owner: Option<&str>) -> bool {
         self.of(owner).any(|fault| fault == Fault::LoseAppends)
+    }
+
+    pub(super) fn disorders_appends(&self, owner: Option<&str>) -> bool {
+        self.of(owner).any(|fault| fault == Fault::DisorderAppends)
     }
 
     pub(super) fn echoes_appends(&self, owner: Option<&str>) -> bool {

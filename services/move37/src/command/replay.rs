@@ -1,13 +1,15 @@
 //! `replay`: the history folded again, and verified.
 
 use move37_core::CampaignId;
+use move37_testkit::Invariants;
 use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Audit};
 use crate::failure::{Answer, Failure};
-use crate::journal::pick;
+use crate::journal::{pick, read_all};
 use crate::output;
 use crate::place::Place;
+use crate::records::{self, Records};
 use crate::view::{Book, count};
 
 /// Fold every service's state again from the log, and verify the log
@@ -29,26 +31,37 @@ pub struct Arguments {
     pub json: bool,
 }
 
+/// How many invariants a verified log is held against: the log's own, letters, second reads, and folding in pieces.
+const INVARIANTS: usize = Invariants::JUDGED.len() + 3;
+
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let book = arguments.place.read().await?;
+    let log = arguments.place.open().await?;
+    let book = read_all(&log).await?;
     let campaign = pick(&book, arguments.campaign.as_ref())?.id;
-    let audit = match arguments.verify {
-        true => audit::verify(&book, &campaign),
-        false => audit::replay(&book, &campaign),
+    let records = match arguments.verify {
+        true => Some(records::examine(&*log).await?),
+        false => None,
+    };
+    let audit = match &records {
+        Some(records) => audit::verify(&book, records, &campaign),
+        None => audit::replay(&book, &campaign),
     };
     match arguments.json {
-        true => output::json(&object(&campaign, &book, &audit, arguments.verify)),
-        false => print(&campaign, &book, &audit, arguments.verify),
+        true => output::json(&object(&campaign, &book, &audit, records.as_ref())),
+        false => print(&campaign, &book, &audit, records.as_ref()),
     }
     Ok(Answer::from_bool(audit.faults.is_empty()))
 }
 
-fn object(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) -> Value {
+fn object(campaign: &CampaignId, book: &Book, audit: &Audit, records: Option<&Records>) -> Value {
     let hashes: Map<String, Value> =
         audit.state_hashes.iter().map(|(s, h)| (s.clone(), json!(h.to_string()))).collect();
     json!({
         "campaign": campaign.to_string(),
-        "verified": verify.then_some(audit.faults.is_empty()),
+        "verified": records.map(|_| audit.faults.is_empty()),
+        "invariants": records.map(|_| INVARIANTS),
+        "records": records.map(|records| records.counts),
+        "dead_letters": records.map(|records| records.letters),
         "facts": audit.facts,
         "lost_records": book.lost,
         "state_hashes": hashes,
@@ -57,7 +70,7 @@ fn object(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) -> Va
     })
 }
 
-fn print(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) {
+fn print(campaign: &CampaignId, book: &Book, audit: &Audit, records: Option<&Records>) {
     output::line(format!("{campaign}: {} facts, {} records lost their place", count(audit.facts), book.lost));
     for (source, hash) in &audit.state_hashes {
         output::line(format!("  state of {source:<11} {hash}"));
@@ -69,7 +82,14 @@ fn print(campaign: &CampaignId, book: &Book, audit: &Audit, verify: bool) {
     if audit.faults.len() > 10 {
         output::line(format!("  and {} more faults", audit.faults.len() - 10));
     }
-    if verify {
-        output::line(format!("verified: {}", audit.faults.is_empty()));
+    if let Some(Records { counts, letters, .. }) = records {
+        output::line(format!(
+            "  the whole log        {} records: {} facts, {} there twice, {} that lost a race; {letters} dead letters",
+            count(counts.records),
+            count(counts.facts),
+            counts.duplicates,
+            counts.raced
+        ));
+        output::line(format!("verified: {}, by {INVARIANTS} invariants", audit.faults.is_empty()));
     }
 }
