@@ -53,13 +53,16 @@ step "format" 2 cargo fmt --all --check
 step "lints" 20 cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 step "tests" 40 bash -o pipefail -c tests
 step "licences, bans, sources" 5 "$cargo_deny" check licenses bans sources
-step "build of the command" 20 cargo build --locked --quiet -p move37
+step "build of the commands" 20 cargo build --locked --quiet --workspace --bins
 step "generated files" 2 bash scripts/generate.sh --check
 step "AsyncAPI" 3 bash scripts/asyncapi.sh
 step "consumers in Python" 5 bash scripts/python.sh
 step "a campaign from end to end" 15 bash tests/acceptance/loop.sh --config tests/acceptance/tiny.toml
 step "bad input" 5 bash tests/acceptance/bad-input.sh
 step "kill -9, four times" 10 bash tests/acceptance/crash.sh 4
+step "a training goes on" 5 bash tests/acceptance/resume.sh 1
+step "on Kafka, each one killed" 15 bash tests/acceptance/kafka.sh --small
+step "faults on Kafka" 10 "$target/debug/chaos" --no-build --kills 8 --acts 8 --seed 1
 
 printf '\n== time\n'
 printf '%s\n' "${report[@]}"

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use clap::builder::TypedValueParser as _;
 use move37_tests::chaos::{Cluster, Plan, Shape, Storm, Tally, Verdict, judge};
 use move37_tests::proxy::Tally as Carried;
 
@@ -49,8 +50,6 @@ struct Arguments {
     #[arg(long)]
     no_build: bool,
 }
-
-use clap::builder::TypedValueParser as _;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

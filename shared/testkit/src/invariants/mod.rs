@@ -1,7 +1,7 @@
 //! What holds in every log. Judged on winners, but for I1, I4 and I15, which are about all records.
 //!
-//! The numbers are those of the reference on reliability. An invariant has one definition, used by the simulation, by
-//! crash tests and by `replay --verify`.
+//! A number is an invariant's name for ever. Each has one definition, used by the simulation, by crash tests and by
+//! `replay --verify`.
 //!
 //! | id | what holds | where |
 //! |---|---|---|
