@@ -183,7 +183,7 @@ impl Dice {
                 Act::Network((self.one_of(2) == 0).then_some(any), Fault::LoseAppends, self.between(0.5, 4.0))
             }
             Choice::EchoAppends => Act::Network(None, Fault::EchoAppends, self.between(1.0, 5.0)),
-            Choice::DisorderAppends => Act::Network(Some(any), Fault::DisorderAppends, self.between(0.02, 0.3)),
+            Choice::DisorderAppends => Act::Network(None, Fault::DisorderAppends, self.between(0.02, 0.1)),
             Choice::Cut => Act::Cut((self.one_of(3) > 0).then_some(any)),
             Choice::StallWorker => Act::Stall(worker, lease.mul_f64(1.2) + self.between(0.0, 3.0)),
             Choice::StallService => Act::Stall(service, session.mul_f64(1.2) + self.between(0.0, 5.0)),
