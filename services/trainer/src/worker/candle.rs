@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use move37_events::facts::{CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
 use move37_training::Error;
+use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
 use move37_training::run::{Cancel, Checkpoint, JobSpec, Observer, RunOutcome, Training, run};
 use move37_training::task::TaskSpec;
@@ -21,13 +22,23 @@ pub struct Candle {
 
 impl Backend for Candle {
     fn train(&self, job: &Job, state: Option<&[u8]>, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
-        let trained = state
-            .map(Checkpoint::read)
-            .transpose()
+        let trained = self
+            .fetch(job)
+            .and_then(|()| state.map(Checkpoint::read).transpose())
             .and_then(|from| run(&spec(job, self.threads), &self.data, from.as_ref(), observer, cancel));
         match trained {
             Ok(outcome) => Outcome::Completed(Box::new(result(job, outcome))),
             Err(error) => failure(&error),
+        }
+    }
+}
+
+impl Candle {
+    /// The default text comes by itself the first time; others must lie in the data folder.
+    fn fetch(&self, job: &Job) -> Result<(), Error> {
+        match &job.task.kind {
+            TaskKind::Bytes { corpus } if corpus.hash.to_string() == SHAKESPEARE => shakespeare(&self.data).map(drop),
+            TaskKind::Bytes { .. } | TaskKind::Mqar { .. } => Ok(()),
         }
     }
 }
