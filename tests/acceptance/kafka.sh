@@ -61,7 +61,7 @@ have "both decided the same" test "$(field decisions_hash <<<"$there")" = "$(fie
 say "six experiments, each process killed once on the way .."
 campaign=$(over campaign start --experiments 6 --seed 8 --lanes 2 "${disturbed[@]}" --json | field campaign)
 : >"$scratch/facts.jsonl"
-over tail --from start --json --campaign "$campaign" >"$scratch/facts.jsonl" 2>"$scratch/tail.txt" &
+"$move37" tail --from start --json --campaign "$campaign" --kafka "$kafka" >"$scratch/facts.jsonl" 2>"$scratch/tail.txt" &
 following=$!
 facts() { wc -l <"$scratch/facts.jsonl"; }
 ended() { grep -q '"type":"move37.campaign.closed.v1"' "$scratch/facts.jsonl"; }
