@@ -109,17 +109,18 @@ impl EventLog for KafkaLog {
         }
         self.know(topic).await?;
         let (name, key) = (self.settings.topic(topic), &record.envelope.id.key);
-        let headers = record.envelope.headers();
-        let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |headers, (name, value)| {
-            headers.insert(Header { key: name, value: Some(value.as_bytes()) })
-        });
+        let attributes = record.envelope.headers();
         let mut producers = 0;
         loop {
+            let headers = OwnedHeaders::new_with_capacity(attributes.len());
+            let headers = attributes.iter().fold(headers, |headers, (name, value)| {
+                headers.insert(Header { key: name, value: Some(value.as_bytes()) })
+            });
             let message = FutureRecord::to(&name)
                 .partition(topic.partition(key).cast_signed())
                 .key(key.as_str())
                 .payload(&record.body[..])
-                .headers(headers.clone());
+                .headers(headers);
             let producer = self.producer();
             producers += 1;
             let error = match producer.send(message, Timeout::Never).await {

@@ -205,6 +205,8 @@ impl Settings {
             .set("auto.offset.reset", "error")
             .set("fetch.wait.max.ms", "20")
             .set("fetch.error.backoff.ms", "50")
+            // A full queue is what reading a history looks like; the usual second would be most of its time.
+            .set("fetch.queue.backoff.ms", "5")
             .set("queued.max.messages.kbytes", "16384");
         config
     }
