@@ -59,6 +59,8 @@ pub(crate) fn is_absence(code: Code) -> bool {
             // After a leader was killed its successor, or itself, counts anew; the client learns of it by itself.
             | Code::FencedLeaderEpoch
             | Code::UnknownLeaderEpoch
+            // The library lets go of a broker that the others no longer name, and of what it was asked.
+            | Code::DestroyBroker
     )
 }
 
@@ -80,6 +82,7 @@ mod tests {
         assert!(said(Code::TopicAuthorizationFailed).contains("kafka/acls.yaml"));
         assert!(said(Code::AutoOffsetReset).contains("facts must never expire"));
         assert!(said(Code::Authentication).contains("correct username and password_file"));
+        assert!(said(Code::DestroyBroker).contains("cannot be reached"));
         assert!(said(Code::PolicyViolation).contains("the broker's own log"));
     }
 }
