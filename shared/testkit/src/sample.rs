@@ -6,9 +6,9 @@ use move37_core::{EventId, ExperimentId, Hash};
 use move37_events::Fact;
 use move37_events::facts::{
     Basis, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity, Corpus,
-    Cost, CurvePoint, Expectation, GatePolicy, GateReport, Insight, InsightRecorded, Left, Model, ParentSampled,
-    Platform, Proof, Provenance, ResultSummary, RunResult, Sampling, Scored, SeedProgram, Spend, Stage, Standing, Task,
-    TaskKind, TaskScore, Training, TrainingCompleted,
+    Cost, CurvePoint, Expectation, GatePolicy, GateReport, Growth, Insight, InsightRecorded, Left, Memory, Model,
+    Nearest, ParentSampled, Platform, Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Scored,
+    SeedProgram, Spend, Stage, Standing, Task, TaskKind, TaskScore, Training, TrainingCompleted,
 };
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
@@ -169,9 +169,19 @@ pub fn gate_report() -> GateReport {
         parameters: Some(5000),
         flops: [64, 128, 256].map(|length| Cost { length, flops: 2.5e4 * f64::from(length) }).to_vec(),
         complexity: Some(Complexity::Linear),
+        growth: Some(Growth { linear: 2.5e4, ..Growth::default() }),
+        memory: Some(Memory {
+            activations: 1 << 20,
+            forward_peak: 1 << 17,
+            training_peak: Some(3 << 18),
+            growth: Some(Growth { linear: 16384.0, ..Growth::default() }),
+        }),
+        state: Some(RecurrentState { bytes: 2048, bytes_per_step: 0.0 }),
         causality: Proof::Proved,
         batch_independence: Proof::Proved,
         graph_hash: Some(Hash::of(b"graph")),
+        sketch: Some("5e".repeat(256)),
+        nearest: Some(Nearest { graph_hash: Hash::of(b"other graph"), distance: 0.25 }),
         findings: Vec::new(),
     }
 }

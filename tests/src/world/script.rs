@@ -27,8 +27,10 @@ pub(super) fn gate(_: &Key, effect: &engineer::Effect) -> Option<engineer::Outco
     let findings = vec![Finding {
         kind: "future_leak".to_owned(),
         line: 3,
+        column: 1,
         message: "output 3 depends on input 4".to_owned(),
         hint: "mask it".to_owned(),
+        witness: None,
     }];
     let report = GateReport {
         admitted,
@@ -40,6 +42,7 @@ pub(super) fn gate(_: &Key, effect: &engineer::Effect) -> Option<engineer::Outco
         batch_independence: Proof::Proved,
         graph_hash: Some(Hash::of(source.as_bytes())),
         findings: if admitted { Vec::new() } else { findings },
+        ..GateReport::default()
     };
     Some(engineer::Outcome::Gated { experiment: *experiment, attempt: *attempt, report })
 }

@@ -140,5 +140,5 @@ fn in_o(growth: Complexity) -> &'static str {
 }
 
 fn finding(kind: &str, message: String, hint: &str) -> Finding {
-    Finding { kind: kind.to_owned(), line: 0, message, hint: hint.to_owned() }
+    Finding { kind: kind.to_owned(), line: 0, column: 0, message, hint: hint.to_owned(), witness: None }
 }

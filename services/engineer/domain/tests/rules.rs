@@ -224,8 +224,10 @@ fn what_the_gate_finds_refuses_and_then_ends_the_experiment_with_the_findings() 
     let leak = Finding {
         kind: "future_leak".to_owned(),
         line: 12,
+        column: 9,
         message: "output 3 depends on input 4".to_owned(),
         hint: "pad on the left".to_owned(),
+        witness: None,
     };
     let bad = GateReport { admitted: false, findings: vec![leak], causality: Proof::Refuted, ..report("leak") };
     let open = || baseline().when(evolved(3, child())).and();

@@ -114,6 +114,7 @@ fn size(given: Option<u32>, default: usize) -> usize {
 /// The documented fields first; then everything else that the gate found.
 fn object(report: &GateReport) -> Value {
     let mut value = json!(report);
+    value["growth"] = json!({ "flops": report.complexity, "memory": report.memory });
     value["complexity"] = json!(report.complexity.map(|growth| growth.class.to_string()));
     value["memory"] = json!(report.memory.map(|growth| growth.class.to_string()));
     value

@@ -30,17 +30,37 @@ impl std::fmt::Display for ComplexityClass {
     }
 }
 
-/// A fitted growth: `constant + linear * T + quadratic * T^2` through the counts at T, 2T and 4T.
+/// A fitted growth: `constant + linear T + linearithmic T log2 T + quadratic T^2`, exact at the shortest and the longest
+/// length of the fit. Only the terms of the class are not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     /// The class.
     pub class: ComplexityClass,
-    /// Coefficient of T^2.
-    pub quadratic: f64,
-    /// Coefficient of T.
-    pub linear: f64,
     /// What does not depend on T.
     pub constant: f64,
+    /// Coefficient of T.
+    pub linear: f64,
+    /// Coefficient of T log2 T.
+    pub linearithmic: f64,
+    /// Coefficient of T^2.
+    pub quadratic: f64,
+}
+
+impl Growth {
+    /// The fitted count at a length.
+    pub fn at(&self, length: usize) -> f64 {
+        let t = length.max(1) as f64;
+        self.constant + self.linear * t + self.linearithmic * t * t.log2() + self.quadratic * t * t
+    }
+}
+
+impl std::fmt::Display for Growth {
+    /// `O(n^2): 1.2e3 + 4.0e2 T + 3.0e0 T^2`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {:.3e}", self.class, self.constant)?;
+        let terms = [(self.linear, "T"), (self.linearithmic, "T log2 T"), (self.quadratic, "T^2")];
+        terms.into_iter().filter(|(by, _)| *by != 0.0).try_for_each(|(by, of)| write!(f, " + {by:.3e} {of}"))
+    }
 }
 
 /// Padding to whole chunks bends a linear count by less than this share.
@@ -52,9 +72,6 @@ pub fn growth(t: usize, counts: [u64; 4]) -> Growth {
     let [f0, f1, f2, f4] = counts.map(|c| c as f64);
     // Second differences over doublings vanish for a linear count, double for n log n, quadruple for n^2.
     let (bend, before) = ((f4 - f2) - 2.0 * (f2 - f1), (f2 - f1) - 2.0 * (f1 - f0));
-    let quadratic = bend / (6.0 * t * t);
-    let linear = (f2 - f1) / t - 3.0 * quadratic * t;
-    let constant = f1 - linear * t - quadratic * t * t;
     let class = if bend <= BEND * (f4 - f2).max(0.0) {
         ComplexityClass::Linear
     } else {
@@ -64,7 +81,25 @@ pub fn growth(t: usize, counts: [u64; 4]) -> Growth {
             _ => ComplexityClass::Higher,
         }
     };
-    Growth { class, quadratic, linear, constant }
+    match class {
+        ComplexityClass::Linear => {
+            let linear = (f4 - f1) / (3.0 * t);
+            Growth { class, constant: f1 - linear * t, linear, linearithmic: 0.0, quadratic: 0.0 }
+        }
+        ComplexityClass::Linearithmic => {
+            // f(2T) - 2 f(T) = 2 c T - a for a + b T + c T log2 T.
+            let linearithmic = bend / (2.0 * t);
+            let constant = bend - (f2 - 2.0 * f1);
+            let linear = (f1 - constant) / t - linearithmic * t.log2();
+            Growth { class, constant, linear, linearithmic, quadratic: 0.0 }
+        }
+        ComplexityClass::Quadratic | ComplexityClass::Higher => {
+            let quadratic = bend / (6.0 * t * t);
+            let linear = (f2 - f1) / t - 3.0 * quadratic * t;
+            let constant = f1 - linear * t - quadratic * t * t;
+            Growth { class, constant, linear, linearithmic: 0.0, quadratic }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,9 +120,16 @@ mod tests {
 
     #[test]
     fn the_coefficients_reproduce_the_counts() {
-        let fitted = growth(256, [128u64, 256, 512, 1024].map(|t| 7 + 5 * t + 3 * t * t));
-        assert!((fitted.quadratic - 3.0).abs() < 1e-9, "{fitted:?}");
-        assert!((fitted.linear - 5.0).abs() < 1e-6, "{fitted:?}");
-        assert!((fitted.constant - 7.0).abs() < 1e-3, "{fitted:?}");
+        let fitted = |f: &dyn Fn(f64) -> f64| growth(256, [128.0, 256.0, 512.0, 1024.0].map(|t| f(t) as u64));
+        let near = |growth: Growth, wanted: [f64; 4]| {
+            let found = [growth.constant, growth.linear, growth.linearithmic, growth.quadratic];
+            assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-3 * b.abs().max(1.0)), "{growth:?}");
+        };
+        near(fitted(&|t| 77.0 + 1000.0 * t), [77.0, 1000.0, 0.0, 0.0]);
+        near(fitted(&|t| 7.0 + 5.0 * t + 3.0 * t * t.log2()), [7.0, 5.0, 3.0, 0.0]);
+        near(fitted(&|t| 7.0 + 5.0 * t + 3.0 * t * t), [7.0, 5.0, 0.0, 3.0]);
+        let fitted = fitted(&|t| 7.0 + 5.0 * t + 3.0 * t * t);
+        assert!((fitted.at(512) - (7.0 + 5.0 * 512.0 + 3.0 * 512.0 * 512.0)).abs() < 1.0);
+        assert_eq!(fitted.to_string(), "O(n^2): 7.000e0 + 5.000e0 T + 3.000e0 T^2");
     }
 }

@@ -1,9 +1,10 @@
 //! Putting the parts together.
 
+use super::novelty::novelty;
 use super::report::{Bytes, FlopsAt, GateConfig, GateReport, Proof};
 use crate::cost::{Cost, cost, growth};
-use crate::finding::{Finding, FindingKind};
-use crate::ir::{Graph, NodeId, Op, ParamKind, Span, canonical_hash};
+use crate::finding::{self, Finding, FindingKind};
+use crate::ir::{Graph, NodeId, Op, ParamKind, Span};
 use crate::language::{Attempt, Dims, Options, Traced, attempt};
 use crate::taint::{self, Verdict, Witness};
 
@@ -19,7 +20,7 @@ pub fn check(source: &str, config: &GateConfig) -> GateReport {
     report.class.clone_from(&first.class);
     let Some(traced) = first.traced else {
         if let Some(graph) = first.partial {
-            partial(graph, config.dims.time, &mut report);
+            partial(graph, config, &mut report);
         }
         report.add(first.findings, config);
         return report;
@@ -27,14 +28,9 @@ pub fn check(source: &str, config: &GateConfig) -> GateReport {
     let mut findings = traced.hidden_state.clone();
     findings.extend(size(source, config, &traced, &mut report));
     findings.extend(dead(&traced.graph, &mut report));
-    let hash = canonical_hash(&traced.graph).to_hex().to_string();
-    if config.known.contains(&hash) {
-        let finding = Finding::new(FindingKind::Duplicate, Span::default(), "this graph is known already");
-        findings.push(finding.hint("change what is computed, not how it is written"));
-    }
-    report.graph_hash = Some(hash);
+    report.notes.clone_from(&traced.notes);
+    findings.extend(novelty(&traced.graph, config, &mut report));
     findings.extend(dependencies(source, config, &mut report));
-    report.notes = traced.notes;
     report.add(findings, config);
     report
 }
@@ -45,7 +41,7 @@ fn trace_at(source: &str, config: &GateConfig, batch: usize, time: usize) -> Att
 }
 
 /// What is known of a refused program: its parameters once it could be constructed, and all that forward computed.
-fn partial(mut graph: Graph, time: usize, report: &mut GateReport) {
+fn partial(mut graph: Graph, config: &GateConfig, report: &mut GateReport) {
     let mut varies = vec![false; graph.nodes().len()];
     let mut used = vec![false; graph.nodes().len()];
     for (i, node) in graph.nodes().iter().enumerate() {
@@ -55,10 +51,11 @@ fn partial(mut graph: Graph, time: usize, report: &mut GateReport) {
     graph.outputs = (0..varies.len()).filter(|&i| varies[i] && !used[i]).map(|i| NodeId(i as u32)).collect();
     let own = cost(&graph);
     report.parameters = Some(own.parameters);
-    report.bytes = Some(Bytes { activations: own.bytes, peak: own.peak_bytes });
-    report.flops.push(FlopsAt { length: time, flops: own.flops });
+    report.bytes = Some(Bytes { activations: own.bytes, peak: own.peak_bytes, training: None });
+    report.flops.push(FlopsAt { length: config.dims.time, flops: own.flops });
     report.lines = own.lines;
-    report.graph_hash = Some(canonical_hash(&graph).to_hex().to_string());
+    // What is not whole is no duplicate of anything.
+    novelty(&graph, config, report);
 }
 
 /// Cost at T/2, T, 2T and 4T, and what the policy says about it.
@@ -67,7 +64,7 @@ fn size(source: &str, config: &GateConfig, traced: &Traced, report: &mut GateRep
     let time = config.dims.time;
     let own = cost(&traced.graph);
     report.parameters = Some(own.parameters);
-    report.bytes = Some(Bytes { activations: own.bytes, peak: own.peak_bytes });
+    report.bytes = Some(Bytes { activations: own.bytes, peak: own.peak_bytes, training: None });
     report.lines.clone_from(&own.lines);
     report.flops.push(FlopsAt { length: time, flops: own.flops });
     let mut measured: Vec<(usize, Cost)> = vec![(time, own.clone())];
@@ -97,7 +94,11 @@ fn size(source: &str, config: &GateConfig, traced: &Traced, report: &mut GateRep
         for (what, grown) in [("FLOPs grow", flops), ("activation memory grows", memory)] {
             if grown.class > config.max_complexity {
                 let span = dearest(f1, f4);
-                let message = format!("{what} as {} with T; the policy allows {}", grown.class, config.max_complexity);
+                let message = format!(
+                    "{what} with T as {}; the policy allows {}",
+                    grown.to_string().replacen(": ", " (", 1) + ")",
+                    config.max_complexity
+                );
                 findings.push(
                     Finding::new(FindingKind::Complexity, span, message)
                         .hint("use a chunkwise or recurrent form whose windows do not grow with T"),
@@ -186,10 +187,11 @@ fn dependencies(source: &str, config: &GateConfig, report: &mut GateReport) -> V
             }
         };
         let Some((graph, length)) = graph else { continue };
+        report.analysed.push([2, length]);
         match taint::analyse(&graph) {
             Ok(found) => {
                 judge(&mut causality, &mut findings, found.causality, |w| future(w, length));
-                judge(&mut batch, &mut findings, found.batch_independence, coupled);
+                judge(&mut batch, &mut findings, found.batch_independence, |w| coupled(w, length));
             }
             Err(error) => {
                 (causality, batch) = (weaker(causality, Proof::Unproved), weaker(batch, Proof::Unproved));
@@ -242,13 +244,25 @@ fn weaker(a: Proof, b: Proof) -> Proof {
 fn future(w: &Witness, length: usize) -> Finding {
     let message =
         format!("the output at time {} depends on the input at time {} (T={length})", w.output_time, w.depends_on_time);
-    Finding::new(FindingKind::FutureLeak, w.span, message).hint(
+    Finding::new(FindingKind::FutureLeak, w.span, message).witness(seen(w, length)).hint(
         "let step t see steps up to t only: mask with tril, masked_fill(.., -inf) before softmax, pad convolutions on the left, \
          carry state from earlier chunks",
     )
 }
 
-fn coupled(w: &Witness) -> Finding {
+fn coupled(w: &Witness, length: usize) -> Finding {
     let message = format!("the output of batch row {} depends on row {}", w.output_row, w.depends_on_row);
-    Finding::new(FindingKind::BatchLeak, w.span, message).hint("reduce over time or features, never over dimension 0")
+    Finding::new(FindingKind::BatchLeak, w.span, message)
+        .witness(seen(w, length))
+        .hint("reduce over time or features, never over dimension 0")
+}
+
+fn seen(w: &Witness, length: usize) -> finding::Witness {
+    let place = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
+    finding::Witness {
+        shape: [2, place(length)],
+        output: [w.output_row, w.output_time, w.output_channel].map(place),
+        input: Some([w.depends_on_row, w.depends_on_time].map(place)),
+        other: None,
+    }
 }

@@ -5,7 +5,8 @@
 //! is added by the executor through [`GateReport::add`].
 
 mod check;
+mod novelty;
 mod report;
 
 pub use check::check;
-pub use report::{Bytes, FlopsAt, GateConfig, GateReport, Proof};
+pub use report::{Bytes, FlopsAt, GateConfig, GateReport, Known, Nearest, Proof, RecurrentState, StateAt, StateGrowth};

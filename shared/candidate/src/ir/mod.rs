@@ -13,6 +13,7 @@ mod op;
 mod scalar;
 mod scatter;
 mod shape;
+mod sketch;
 mod sum;
 
 pub use canonical::canonical;
@@ -21,3 +22,4 @@ pub use graph::{Graph, InputSpec, Node, NodeId, Param, ParamKind};
 pub use hash::{Digest, canonical_hash};
 pub use op::{Axis, Binary, Compare, DType, Distribution, Op, Real, Reduction, Span, Unary};
 pub use shape::{Error, broadcast, infer};
+pub use sketch::{Sketch, SketchError};

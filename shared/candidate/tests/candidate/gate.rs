@@ -2,8 +2,9 @@
 
 use move37_candidate::cost::ComplexityClass;
 use move37_candidate::finding::{Finding, FindingKind};
-use move37_candidate::gate::{GateConfig, GateReport, Proof, check};
+use move37_candidate::gate::{GateConfig, GateReport, Known, Proof, check};
 use move37_candidate::ir::canonical_hash;
+use move37_candidate::language::{Options, trace};
 
 use super::language::{layer, ok};
 use super::seeds::{SEEDS, dims};
@@ -77,6 +78,9 @@ fn planted_leaks_are_refuted_at_their_line() {
         assert_eq!(report.causality, Proof::Refuted, "{name}: {:?}", report.findings);
         let lines: Vec<u32> = findings.iter().map(|f| line(PROJECT, f)).collect();
         assert!(lines.contains(wanted), "{name}: {lines:?}");
+        let witness = findings[0].witness.unwrap();
+        let input = witness.input.unwrap();
+        assert!(witness.output[0] == input[0] && witness.output[1] < input[1], "{name}: {witness:?}");
         assert!(!report.admitted, "{name}");
     }
 }
@@ -197,10 +201,57 @@ fn budgets_and_duplicates_are_findings() {
     let source = layer(PROJECT, "return self.p(x)");
     let first = check(&source, &config());
     let hash = first.graph_hash.clone().unwrap();
-    let tight = GateConfig { max_parameters: Some(100), known: [hash].into(), ..config() };
+    let tight = GateConfig { max_parameters: Some(100), known: vec![Known { hash, sketch: None }], ..config() };
     let report = check(&source, &tight);
     assert_eq!(of(&report, FindingKind::OverBudget)[0].message, "1056 parameters, the budget is 100");
     assert_eq!(of(&report, FindingKind::Duplicate).len(), 1);
+}
+
+#[test]
+fn a_near_duplicate_is_noted_and_refused_below_the_least_distance() {
+    let known = |source: &str| {
+        let report = check(source, &config());
+        Known { hash: report.graph_hash.unwrap(), sketch: report.sketch }
+    };
+    let all: Vec<Known> = SEEDS.iter().map(|(_, source)| known(source)).collect();
+    for (i, (name, source)) in SEEDS.iter().enumerate() {
+        let others: Vec<Known> = all.iter().filter(|k| k.hash != all[i].hash).cloned().collect();
+        let nearest = check(source, &GateConfig { known: others, ..config() }).nearest.unwrap();
+        assert!(nearest.distance > 0.15, "{name}: {nearest:?}");
+    }
+    // One activation of a whole layer is exchanged.
+    let (source, changed) = (SEEDS[2].1, SEEDS[2].1.replacen("silu", "gelu", 1));
+    assert_ne!(source, changed);
+    let config = GateConfig { known: all, ..config() };
+    let report = check(&changed, &config);
+    let nearest = report.nearest.clone().unwrap();
+    assert_eq!(Some(nearest.hash), check(source, &config).graph_hash);
+    assert!(nearest.distance > 0.0 && nearest.distance < 0.15, "{}", nearest.distance);
+    assert!(report.admitted && of(&report, FindingKind::NearDuplicate).is_empty());
+    let strict = check(&changed, &GateConfig { min_distance: Some(0.15), ..config });
+    assert_eq!(of(&strict, FindingKind::NearDuplicate).len(), 1);
+    assert!(!strict.admitted);
+}
+
+#[test]
+fn the_page_of_findings_is_the_one_in_docs() {
+    let page = move37_candidate::finding::page();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/findings.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == page, "docs/findings.md is stale; run this test with UPDATE_DOCS=1");
+}
+
+#[test]
+fn the_same_text_makes_the_same_graph() {
+    for (name, source) in SEEDS {
+        let once = || trace(source, &dims(2, 70), &Options::default()).unwrap().graph;
+        let (a, b) = (once(), once());
+        assert_eq!(a.nodes(), b.nodes(), "{name}");
+        assert_eq!(a.params, b.params, "{name}");
+    }
 }
 
 #[test]

@@ -216,7 +216,7 @@ const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
         3,
         "in-place change under torch.no_grad()",
     ),
-    ("return x + torch.randn(3)", FindingKind::Unsupported, 1, "random numbers in forward"),
+    ("return x + torch.randn(3)", FindingKind::Nondeterministic, 1, "random numbers in forward"),
     ("return nn.Linear(3, 3)(x)", FindingKind::Unsupported, 1, "made in forward"),
     ("raise NotImplementedError('later')", FindingKind::Type, 1, "NotImplementedError: later"),
     ("assert x.shape[1] == 3, f'T is {x.shape[1]}'\nreturn x", FindingKind::Type, 1, "AssertionError: T is 8"),

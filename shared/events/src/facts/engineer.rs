@@ -111,6 +111,15 @@ pub struct GateReport {
     pub flops: Vec<Cost>,
     /// Measured growth with T.
     pub complexity: Option<Complexity>,
+    /// FLOPs of one sequence as a function of T.
+    #[serde(default)]
+    pub growth: Option<Growth>,
+    /// Bytes of one sequence at T.
+    #[serde(default)]
+    pub memory: Option<Memory>,
+    /// What a decoder carries from step to step.
+    #[serde(default)]
+    pub state: Option<RecurrentState>,
     /// Causality.
     pub causality: Proof,
     /// Independence of the sequences of a batch.
@@ -118,6 +127,12 @@ pub struct GateReport {
     /// Canonical digest of the graph.
     #[schemars(with = "Option<String>")]
     pub graph_hash: Option<Hash>,
+    /// A short description of the graph by which later readers tell how near others are (512 hexadecimal digits).
+    #[serde(default)]
+    pub sketch: Option<String>,
+    /// The nearest of the graphs that were known then.
+    #[serde(default)]
+    pub nearest: Option<Nearest>,
     /// Everything that speaks against it, or is worth knowing.
     pub findings: Vec<Finding>,
 }
@@ -129,6 +144,51 @@ pub struct Cost {
     pub length: u32,
     /// Forward FLOPs of one sequence.
     pub flops: f64,
+}
+
+/// A cost as a function of the length: `constant + linear T + linearithmic T log2 T + quadratic T^2`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Growth {
+    /// What does not depend on T.
+    pub constant: f64,
+    /// Coefficient of T.
+    pub linear: f64,
+    /// Coefficient of T log2 T.
+    pub linearithmic: f64,
+    /// Coefficient of T^2.
+    pub quadratic: f64,
+}
+
+/// Predicted memory of one sequence at T.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Memory {
+    /// Bytes of all intermediate results.
+    pub activations: u64,
+    /// Most bytes alive at once in a forward pass.
+    pub forward_peak: u64,
+    /// Most bytes alive at once in a forward and backward pass.
+    pub training_peak: Option<u64>,
+    /// Bytes of all intermediate results as a function of T.
+    pub growth: Option<Growth>,
+}
+
+/// What a decoder carries from one step to the next, for one sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecurrentState {
+    /// Bytes after T steps.
+    pub bytes: u64,
+    /// Bytes added by every step: 0 for a state of constant size.
+    pub bytes_per_step: f64,
+}
+
+/// A known graph and how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Nearest {
+    /// Its canonical digest.
+    #[schemars(with = "String")]
+    pub graph_hash: Hash,
+    /// From 0 (the same operations in the same arrangement) to 1 (nothing in common).
+    pub distance: f64,
 }
 
 /// How sure a property is.
@@ -151,8 +211,27 @@ pub struct Finding {
     pub kind: String,
     /// Line of the program; 0 where none applies.
     pub line: u32,
+    /// Column; 0 where none applies.
+    #[serde(default)]
+    pub column: u32,
     /// What is wrong.
     pub message: String,
     /// How to mend it.
     pub hint: String,
+    /// Where it shows, for faults that show in numbers.
+    #[serde(default)]
+    pub witness: Option<Witness>,
+}
+
+/// Places that show a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Witness {
+    /// Batch and length of the run: `[B, T]`.
+    pub shape: [u32; 2],
+    /// The output element: `[b, t, d]`.
+    pub output: [u32; 3],
+    /// The row and time step of the input that it must not depend on: `[b, t]`.
+    pub input: Option<[u32; 2]>,
+    /// Another shape at which the same element differs although it must not: `[B, T]`.
+    pub other: Option<[u32; 2]>,
 }

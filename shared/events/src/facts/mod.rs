@@ -20,7 +20,7 @@ pub use campaign::{
 pub use common::{Brief, Expectation, Provenance, ResultSummary, RunId, Spend, Stage, TaskScore};
 pub use engineer::{
     CandidateAdmitted, CandidateRefused, CodeDiffProposed, Cost, EngineerFact, ExperimentAbandoned, Finding,
-    GateReport, Proof,
+    GateReport, Growth, Memory, Nearest, Proof, RecurrentState, Witness,
 };
 pub use memory::{
     Basis, CampaignClosed, CloseReason, Ending, ExperimentRecorded, Failure, Left, Lessons, MemoryFact, MoveRecord,

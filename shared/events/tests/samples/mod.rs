@@ -41,8 +41,10 @@ fn finding() -> Finding {
     Finding {
         kind: "future_leak".to_owned(),
         line: 12,
+        column: 9,
         message: "output 3 depends on input 4".to_owned(),
         hint: "mask the upper triangle".to_owned(),
+        witness: Some(Witness { shape: [2, 70], output: [0, 3, 0], input: Some([0, 4]), other: None }),
     }
 }
 

@@ -224,7 +224,7 @@ pub fn random(s: &mut Interp<'_>, size: &[usize], distribution: Distribution) ->
     if s.phase == Phase::Forward {
         return Err(s
             .fault(
-                FindingKind::Unsupported,
+                FindingKind::Nondeterministic,
                 "random numbers in forward: the output would not be a function of the input",
             )
             .hint("draw them in __init__ and keep them as a parameter or buffer")
