@@ -78,6 +78,9 @@ pub struct Witness {
     pub other: Option<[u32; 2]>,
 }
 
+/// Most characters of a message.
+const LONGEST: usize = 600;
+
 /// One finding. `line` and `column` are 1-based; 0 where no place in the text is to blame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -99,7 +102,14 @@ pub struct Finding {
 impl Finding {
     /// A finding at a place, without a hint.
     pub fn new(kind: FindingKind, span: Span, message: impl Into<String>) -> Self {
-        Self { kind, line: span.line, column: span.column, message: message.into(), hint: String::new(), witness: None }
+        Self {
+            kind,
+            line: span.line,
+            column: span.column,
+            message: bounded(message.into()),
+            hint: String::new(),
+            witness: None,
+        }
     }
 
     /// The same with a hint.
@@ -114,6 +124,14 @@ impl Finding {
     pub fn witness(mut self, witness: Witness) -> Self {
         self.witness = Some(witness);
         self
+    }
+}
+
+/// A message of at most [`LONGEST`] characters: names and values of the text that it quotes may be of any length.
+fn bounded(message: String) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}..", &message[..end]),
+        None => message,
     }
 }
 

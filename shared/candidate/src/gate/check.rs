@@ -198,7 +198,7 @@ fn dependencies(source: &str, config: &GateConfig, report: &mut GateReport) -> V
                 findings.push(Finding::new(
                     FindingKind::Unproved,
                     Span::default(),
-                    format!("dependencies were not analysed: {error}"),
+                    format!("nothing is proved of dependencies, since the analysis failed to {error}"),
                 ));
             }
         }

@@ -7,11 +7,11 @@ use super::verdict::{Taint, Verdict, Witness};
 use super::witness::{Bound, Forbidden, blame};
 use crate::ir::{Graph, NodeId, Op, ParamKind};
 
-/// Why a graph cannot be analysed. Completes "failed to analyse dependencies: ..".
+/// Why a graph cannot be analysed. Completes "failed to ..".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// An input is not `[2, T, ..]`.
-    #[error("input {name} has shape {shape:?}; it must be [2, T, ..] with T below 32768")]
+    #[error("analyse the input {name} of shape {shape:?}: it must be [2, T, ..] with T below 32768")]
     Input {
         /// Its name.
         name: String,
@@ -19,14 +19,32 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// An output is not `[2, T, ..]`.
-    #[error("output {index} has shape {shape:?}; it must be [2, T, ..]")]
+    #[error("analyse output {index} of shape {shape:?}: it must be [2, T, ..]")]
     Output {
         /// Its position.
         index: usize,
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// Its elements are too many to look at one by one.
+    #[error(
+        "look at {elements} elements and {terms} terms of products one by one (at most {MAX_ELEMENTS} and {MAX_TERMS}); \
+         the largest result is made at line {line}"
+    )]
+    Large {
+        /// Line of the largest result.
+        line: u32,
+        /// Elements of all results.
+        elements: u64,
+        /// Terms of all products.
+        terms: u64,
+    },
 }
+
+/// Most elements of all results together; one takes 24 bytes and some 50 ns.
+const MAX_ELEMENTS: u64 = 1 << 27;
+/// Most terms of all products together.
+const MAX_TERMS: u64 = 1 << 32;
 
 /// Analyse a graph whose inputs and outputs are `[2, T, ..]`: batch, time, the rest.
 pub fn analyse(graph: &Graph) -> Result<Taint, Error> {
@@ -64,7 +82,25 @@ fn check(graph: &Graph) -> Result<(), Error> {
             return Err(Error::Output { index, shape: graph.shape(output).to_vec() });
         }
     }
-    Ok(())
+    affordable(graph)
+}
+
+fn affordable(graph: &Graph) -> Result<(), Error> {
+    let live = graph.reachable(&graph.outputs);
+    let (mut all, mut terms, mut largest) = (0u64, 0u64, (0, 0));
+    for (node, _) in graph.nodes().iter().zip(&live).filter(|(_, live)| **live) {
+        let elements = node.elements() as u64;
+        all = all.saturating_add(elements);
+        if node.op == Op::Matmul {
+            let each = graph.shape(node.inputs[0]).last().map_or(1, |&k| k as u64);
+            terms = terms.saturating_add(elements.saturating_mul(each));
+        }
+        largest = largest.max((elements, node.span.line));
+    }
+    match all > MAX_ELEMENTS || terms > MAX_TERMS {
+        true => Err(Error::Large { line: largest.1, elements: all, terms }),
+        false => Ok(()),
+    }
 }
 
 /// The state of a node that has been kept.

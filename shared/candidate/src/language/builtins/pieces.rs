@@ -66,8 +66,8 @@ pub const TABLE: &[Builtin] = &[
             let dims = s.dims(&x)?;
             let axis = a.dim_or(s, "dim", 0, dims.len())?;
             let n = a.size(s, "sections")?.max(1);
-            let sizes: Vec<usize> = (0..n).map(|i| dims[axis] / n + usize::from(i < dims[axis] % n)).collect();
             s.length(n, "tuple")?;
+            let sizes: Vec<usize> = (0..n).map(|i| dims[axis] / n + usize::from(i < dims[axis] % n)).collect();
             pieces(s, &x, axis, &sizes)
         },
     },
