@@ -10,10 +10,17 @@ use super::op::Op;
 /// The most elements that a constant (or a step on the way to it) may have.
 const MAX_ELEMENTS: usize = 1 << 21;
 
-/// A memory of constants found so far; belongs to one graph.
+/// The most elements of all constants of a graph together.
+const MAX_KEPT: usize = 1 << 26;
+/// The most steps of computing them, products counted by their terms.
+const MAX_STEPS: usize = 1 << 31;
+
+/// A memory of constants found so far; belongs to one graph. It is bounded: beyond that nothing more is found.
 #[derive(Clone, Debug, Default)]
 pub struct Constants {
     known: HashMap<NodeId, Option<Arc<[f64]>>>,
+    kept: usize,
+    steps: usize,
 }
 
 impl Constants {
@@ -49,7 +56,12 @@ impl Constants {
         self.known.get(&id).cloned().flatten()
     }
 
-    fn compute(&self, graph: &Graph, id: NodeId, inputs: &[NodeId]) -> Option<Arc<[f64]>> {
+    /// Whether something was not looked at because too much was before.
+    pub fn exhausted(&self) -> bool {
+        self.kept > MAX_KEPT || self.steps > MAX_STEPS
+    }
+
+    fn compute(&mut self, graph: &Graph, id: NodeId, inputs: &[NodeId]) -> Option<Arc<[f64]>> {
         let node = graph.node(id);
         if node.elements() > MAX_ELEMENTS {
             return None;
@@ -58,6 +70,15 @@ impl Constants {
             inputs.iter().map(|i| self.known.get(i).cloned().flatten()).collect::<Option<_>>()?;
         if through(graph, id).is_some() {
             return values.into_iter().next();
+        }
+        let terms = match node.op {
+            Op::Matmul => graph.shape(inputs[0]).last().copied().unwrap_or(1),
+            _ => inputs.len().max(1),
+        };
+        self.kept = self.kept.saturating_add(node.elements());
+        self.steps = self.steps.saturating_add(node.elements().saturating_mul(terms));
+        if self.exhausted() {
+            return None;
         }
         let operands: Vec<_> = inputs.iter().zip(&values).map(|(&i, v)| (graph.shape(i), &v[..])).collect();
         evaluate(&node.op, &operands, &node.shape, node.dtype).map(Into::into)

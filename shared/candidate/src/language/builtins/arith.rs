@@ -161,6 +161,13 @@ impl Interp<'_> {
                 }
                 match self.constant(node) {
                     Some(values) => Ok(values[0]),
+                    None if self.constants.exhausted() => Err(self
+                        .fault(
+                            FindingKind::Limit,
+                            format!("{what} needs more constants than are computed while tracing"),
+                        )
+                        .hint("decide by sizes and by small constants")
+                        .into()),
                     None => Err(self
                         .fault(
                             FindingKind::Unsupported,
