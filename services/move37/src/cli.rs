@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::command::{bench, campaign, check, config, dead_letters, doctor, explain, replay, run, tail, topics, train};
+use crate::command::{
+    bench, campaign, check, config, dead_letters, doctor, explain, forward, replay, run, tail, topics, train,
+};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -23,6 +25,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Forward(forward::Arguments),
     Train(train::Arguments),
     Replay(replay::Arguments),
     Explain(explain::Arguments),
@@ -57,6 +60,7 @@ impl Command {
         match self {
             Command::Run(arguments) => arguments.json,
             Command::Check(arguments) => arguments.json,
+            Command::Forward(arguments) => arguments.json,
             Command::Train(arguments) => arguments.json,
             Command::Replay(arguments) => arguments.json,
             Command::Explain(arguments) => arguments.json,
@@ -74,6 +78,7 @@ impl Command {
         match self {
             Command::Run(arguments) => block_on(run::run(arguments)),
             Command::Check(arguments) => check::run(arguments),
+            Command::Forward(arguments) => forward::run(arguments),
             Command::Train(arguments) => train::run(arguments),
             Command::Replay(arguments) => block_on(replay::run(arguments)),
             Command::Explain(arguments) => block_on(explain::run(arguments)),

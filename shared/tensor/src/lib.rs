@@ -2,11 +2,13 @@
 //!
 //! A candidate's graph (the IR of `move37-candidate`) becomes numbers here: [`autodiff`] adds the nodes of its gradients,
 //! [`exec`] plans and runs it on the CPU, [`init`] draws its first weights from seeded streams ([`rng`]), [`optim`] moves
-//! them, [`weights`] keeps them. [`probe`] tries what the static gate proves, and [`gate`] is both together. Tensors are candle's at the boundary; candle's own automatic differentiation is used nowhere.
+//! them, [`weights`] keeps them, [`mod@forward`] runs a layer once on given ones. [`probe`] tries what the static gate proves, and
+//! [`gate`] is both together. Tensors are candle's at the boundary; candle's own automatic differentiation is used nowhere.
 
 pub mod autodiff;
 mod error;
 pub mod exec;
+pub mod forward;
 pub mod gate;
 pub mod init;
 pub mod optim;

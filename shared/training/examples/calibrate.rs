@@ -39,7 +39,15 @@ fn measure(settings: &Settings, path: &str, source: &str, name: &str, task: &Tas
     let mut values = Vec::new();
     for seed in 1..=settings.seeds {
         let Profile { dims, training, .. } = settings.profile;
-        let job = JobSpec { source: source.to_owned(), dims, task: task.clone(), training, seed, threads: 1 };
+        let job = JobSpec {
+            source: source.to_owned(),
+            layer: Default::default(),
+            dims,
+            task: task.clone(),
+            training,
+            seed,
+            threads: 1,
+        };
         let mut log = Log { every: settings.every };
         match run(&job, Path::new(&settings.data), None, &mut log, &Cancel::default()) {
             Ok(outcome) => {

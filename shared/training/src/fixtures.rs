@@ -23,6 +23,7 @@ pub(crate) fn text(seed: u64, n: usize) -> Vec<u8> {
 pub(crate) fn job(steps: u32) -> JobSpec {
     JobSpec {
         source: String::new(),
+        layer: Default::default(),
         dims: Dims { d_model: 8, layers: 2, heads: 2, swiglu: 12 },
         task: TaskSpec::Mqar { vocabulary: 16, length: 12, pairs: 2 },
         training: Training {

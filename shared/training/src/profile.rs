@@ -66,7 +66,15 @@ mod tests {
     fn the_laptop_profile_is_accepted_and_measures_enough_answers() {
         let Profile { dims, training, recall_vocabulary, recall_length, recall_pairs, .. } = LAPTOP;
         let task = TaskSpec::Mqar { vocabulary: recall_vocabulary, length: recall_length, pairs: recall_pairs };
-        let job = JobSpec { source: String::new(), dims, task: task.clone(), training, seed: 1, threads: 1 };
+        let job = JobSpec {
+            source: String::new(),
+            layer: Default::default(),
+            dims,
+            task: task.clone(),
+            training,
+            seed: 1,
+            threads: 1,
+        };
         job.check().unwrap();
         let task = Task::prepare(&task, Path::new("unused")).unwrap();
         let answers: usize =

@@ -1,14 +1,15 @@
 //! `check`: the gate on one candidate.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use move37_candidate::cost::ComplexityClass;
+use move37_candidate::finding::Finding;
 use move37_candidate::gate::{GateConfig, GateReport, Proof};
-use move37_candidate::language::{ArgValue, Dims};
+use move37_candidate::language::Dims;
 use move37_training::profile::LAPTOP;
 use serde_json::{Value, json};
 
+use super::layer::Layer;
 use crate::failure::{Answer, Failure};
 use crate::output;
 use crate::seeds;
@@ -26,12 +27,8 @@ pub struct Arguments {
     /// The candidate: a PyTorch file with one nn.Module, forward(x: [B, T, D]) -> [B, T, D]
     #[arg(value_name = "FILE.py")]
     file: PathBuf,
-    /// The class to check, where the file has several
-    #[arg(long, value_name = "NAME")]
-    class: Option<String>,
-    /// A constructor argument; may be given several times
-    #[arg(long = "arg", value_name = "KEY=VALUE", value_parser = argument)]
-    args: Vec<(String, ArgValue)>,
+    #[command(flatten)]
+    layer: Layer,
     /// Sequence length T; cost is measured at T, 2T and 4T
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=65536))]
     length: Option<u32>,
@@ -75,12 +72,6 @@ impl From<Growth> for ComplexityClass {
     }
 }
 
-fn argument(text: &str) -> Result<(String, ArgValue), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no KEY=VALUE"))?;
-    let Ok(value) = value.parse::<ArgValue>();
-    Ok((key.to_owned(), value))
-}
-
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     let source = seeds::read(&arguments.file)?;
     let report = move37_tensor::gate::prove(&source, &config(arguments));
@@ -93,15 +84,14 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
 
 fn config(arguments: &Arguments) -> GateConfig {
     let sizes = LAPTOP;
-    let args: BTreeMap<String, ArgValue> = arguments.args.iter().cloned().collect();
     let mut config = GateConfig::new(Dims {
         batch: 1,
         time: size(arguments.length, LENGTH),
         d_model: size(arguments.d_model, sizes.dims.d_model),
         num_heads: size(arguments.heads, sizes.dims.heads),
-        args,
+        args: arguments.layer.arguments(),
     });
-    config.class.clone_from(&arguments.class);
+    config.class.clone_from(&arguments.layer.class);
     config.max_complexity = arguments.max_complexity.into();
     config.admit_unproved = arguments.admit_unproved;
     config
@@ -143,7 +133,12 @@ fn print(arguments: &Arguments, report: &GateReport) {
     for note in &report.notes {
         output::line(format!("  note: line {}: {}", note.line, note.text));
     }
-    for finding in &report.findings {
+    print_findings(&report.findings);
+}
+
+/// Each finding with its line and hint.
+pub fn print_findings(findings: &[Finding]) {
+    for finding in findings {
         output::line(format!("  {}, line {}: {}", finding.kind, finding.line, finding.message));
         if !finding.hint.is_empty() {
             output::line(format!("      hint: {}", finding.hint));

@@ -7,6 +7,8 @@ pub mod config;
 pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
+pub mod forward;
+mod layer;
 pub mod replay;
 pub mod run;
 pub mod tail;

@@ -10,6 +10,7 @@ use move37_training::run::{self, Cancel, JobSpec, Observer, RunOutcome, Training
 use move37_training::task::{Metric, TaskSpec};
 use serde_json::json;
 
+use super::layer::Layer;
 use crate::config::{Text, failed_to};
 use crate::engine::processors;
 use crate::failure::{Answer, Failure};
@@ -26,6 +27,8 @@ pub struct Arguments {
     /// The candidate: a PyTorch file with one nn.Module
     #[arg(value_name = "FILE.py")]
     file: PathBuf,
+    #[command(flatten)]
+    layer: Layer,
     /// What to train on
     #[arg(long, value_enum, default_value_t = Kind::Mqar)]
     task: Kind,
@@ -56,7 +59,7 @@ pub struct Arguments {
     /// Threads; all cores if left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Write the trained weights to this safetensors file
+    /// Write the trained model to this safetensors file; layer I has its state_dict under the prefix layers.I.mixer.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -96,6 +99,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
     let training = LAPTOP.training;
     Ok(JobSpec {
         source,
+        layer: run::Layer { class: arguments.layer.class.clone(), args: arguments.layer.arguments() },
         dims: Dims {
             d_model: arguments.d_model.unwrap_or(dims.d_model),
             layers: arguments.layers.unwrap_or(dims.layers),

@@ -6,7 +6,7 @@ use move37_events::facts::{CurvePoint, Job, Outcome, Platform, RunResult, TaskKi
 use move37_training::Error;
 use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
-use move37_training::run::{Cancel, Checkpoint, JobSpec, Observer, RunOutcome, Training, run};
+use move37_training::run::{Cancel, Checkpoint, JobSpec, Layer, Observer, RunOutcome, Training, run};
 use move37_training::task::TaskSpec;
 
 use super::Backend;
@@ -76,6 +76,7 @@ fn spec(job: &Job, threads: usize) -> JobSpec {
     let (model, training) = (&job.model, &job.training);
     JobSpec {
         source: job.source.clone(),
+        layer: Layer::default(),
         dims: Dims {
             d_model: size(model.d_model),
             layers: size(model.layers),

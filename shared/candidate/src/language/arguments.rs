@@ -31,6 +31,8 @@ pub fn constructor_arguments(
     let code = s.codes[init.code];
     let Some(params) = code.params else { return Ok(vec![]) };
     let mut named = Vec::new();
+    // Arguments that the configuration object takes.
+    let mut taken: Vec<String> = Vec::new();
     let all: Vec<&ast::ParameterWithDefault> =
         params.posonlyargs.iter().chain(&params.args).skip(1).chain(&params.kwonlyargs).collect();
     let names: Vec<&str> = all.iter().map(|p| p.parameter.name.as_str()).collect();
@@ -41,16 +43,19 @@ pub fn constructor_arguments(
         let value = match name {
             name if dims.args.contains_key(name) => Some(argument(&dims.args[name])),
             name if WIDTH.contains(&name) => int(dims.d_model),
-            name if HEADS.contains(&name) => int(dims.num_heads),
+            name if HEADS.contains(&name) && dims.num_heads > 0 => int(dims.num_heads),
             "hidden_dim" | "width" | "d" | "input_dim" | "d_in" | "in_features" | "in_dim" | "output_dim" | "d_out"
             | "out_dim" | "channels" | "features"
                 if required =>
             {
                 int(dims.d_model)
             }
-            "head_dim" | "d_head" | "dim_head" | "head_size" if required => int(head_dim),
+            "head_dim" | "d_head" | "dim_head" | "head_size" if required && dims.num_heads > 0 => int(head_dim),
             "layer_idx" | "layer_id" if required => int(0),
-            "config" | "cfg" if required => configuration(s, p, dims)?,
+            "config" | "cfg" if required => configuration(s, p, dims)?.map(|(value, fields)| {
+                taken = fields;
+                value
+            }),
             _ => None,
         };
         match value {
@@ -67,7 +72,7 @@ pub fn constructor_arguments(
         }
     }
     for (name, value) in &dims.args {
-        if !names.contains(&name.as_str()) {
+        if !names.contains(&name.as_str()) && !taken.contains(name) {
             match params.kwarg {
                 Some(_) => named.push((name.clone(), argument(value))),
                 None => {
@@ -100,6 +105,9 @@ pub fn fitted(
     named: &[(String, Value)],
     dims: &Dims,
 ) -> Result<Option<Value>, Fail> {
+    if dims.num_heads == 0 {
+        return Ok(None);
+    }
     let Some(Value::Function(init)) = class.find("__init__") else { return Ok(None) };
     let Some(params) = s.codes[init.code].params else { return Ok(None) };
     let names = params.args.iter().chain(&params.kwonlyargs).map(|p| p.parameter.name.to_string());
@@ -130,8 +138,13 @@ pub fn fitted(
     Ok(None)
 }
 
-/// An object of the annotated configuration class, its fields set from the model's dimensions.
-fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims) -> Result<Option<Value>, Fail> {
+/// An object of the annotated configuration class, its fields set from the model's dimensions; and the names of those
+/// that were set.
+fn configuration(
+    s: &mut Interp<'_>,
+    p: &ast::ParameterWithDefault,
+    dims: &Dims,
+) -> Result<Option<(Value, Vec<String>)>, Fail> {
     let annotated = match p.parameter.annotation.as_deref() {
         Some(Expr::Name(name)) => Some(name.id.to_string()),
         Some(Expr::StringLiteral(text)) => Some(text.value.to_str().to_owned()),
@@ -172,12 +185,13 @@ fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims)
         let value = match &**field {
             name if dims.args.contains_key(name) => argument(&dims.args[name]),
             name if WIDTH.contains(&name) => Value::Int(dims.d_model as i64),
-            name if HEADS.contains(&name) => Value::Int(dims.num_heads as i64),
+            name if HEADS.contains(&name) && dims.num_heads > 0 => Value::Int(dims.num_heads as i64),
             _ => continue,
         };
         named.push((field.to_string(), value));
     }
-    Ok(Some(s.instantiate(&class, vec![], named)?))
+    let taken = named.iter().map(|(name, _): &(String, Value)| name.clone()).collect();
+    Ok(Some((s.instantiate(&class, vec![], named)?, taken)))
 }
 
 fn argument(value: &ArgValue) -> Value {

@@ -249,8 +249,10 @@ impl<'a> Interp<'a> {
         if args.iter().chain(named.iter().map(|(_, v)| v)).any(|v| matches!(v, Value::Poison)) {
             return Err(Stop::Poisoned);
         }
-        if !class.user && matches!(&*class.name, "Parameter" | "Buffer") {
-            return super::builtins::make_parameter(self, args, named);
+        match &*class.name {
+            "Parameter" if !class.user => return super::builtins::make_parameter(self, args, named),
+            "Buffer" if !class.user => return super::builtins::make_buffer(self, args, named),
+            _ => {}
         }
         const OWNERS: &[&str] = &["Linear", "Conv1d", "LayerNorm", "RMSNorm", "GroupNorm", "Embedding"];
         let owns = class.user || OWNERS.contains(&&*class.name);

@@ -23,6 +23,7 @@ mod interp;
 mod library;
 mod locals;
 mod r#match;
+mod names;
 mod number;
 mod parse;
 mod reference;
@@ -54,7 +55,7 @@ pub struct Dims {
     pub time: usize,
     /// D
     pub d_model: usize,
-    /// Heads, given to constructors that ask for them.
+    /// Heads, given to constructors that ask for them; 0 leaves them to the text's own defaults.
     pub num_heads: usize,
     /// Constructor arguments by name; they win over everything else.
     pub args: BTreeMap<String, ArgValue>,
@@ -111,6 +112,37 @@ pub struct Note {
     pub text: String,
 }
 
+/// A name of the layer's `state_dict`, or of a buffer that PyTorch leaves out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// PyTorch's name.
+    pub name: String,
+    /// What it names.
+    pub of: StateOf,
+    /// What sort of tensor.
+    pub kind: StateKind,
+}
+
+/// What PyTorch makes of a named tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateKind {
+    /// `nn.Parameter`, trained or frozen.
+    Parameter,
+    /// A buffer that `state_dict` has.
+    Buffer,
+    /// `register_buffer(.., persistent=False)`: not part of `state_dict`.
+    Scratch,
+}
+
+/// What a name of the `state_dict` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateOf {
+    /// The graph's parameter of this number; several names can share one.
+    Param(usize),
+    /// A complex tensor, which the graph computes anew.
+    Computed,
+}
+
 /// A traced layer.
 #[derive(Clone, Debug)]
 pub struct Traced {
@@ -118,6 +150,8 @@ pub struct Traced {
     pub graph: Graph,
     /// The class that was used.
     pub class: String,
+    /// What PyTorch's `state_dict` calls its tensors.
+    pub state: Vec<State>,
     /// Dropout ignored, dtypes widened and the like.
     pub notes: Vec<Note>,
     /// State that a call leaves for the next one; the graph is that of the first call.

@@ -5,17 +5,18 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Stmt};
 
 use super::arguments::{constructor_arguments, fitted};
-use super::builtins::{all_modules, install, named_parameters};
+use super::builtins::install;
 use super::find::candidates;
 use super::interp::{Body, Eval, Interp, Stop};
+use super::names::name_parameters;
 use super::parse::{Lines, parse, precheck};
 use super::state::{fingerprint, second_call};
 use super::stmt::Flow;
-use super::tensor::{Layout, Role, Tensor};
-use super::value::{Class, Instance, Phase, Value};
+use super::tensor::{Layout, Tensor};
+use super::value::{Class, Phase, Value};
 use super::{Attempt, Dims, Options, Traced};
 use crate::finding::{Finding, FindingKind};
-use crate::ir::{DType, NodeId, Op, ParamKind, Span};
+use crate::ir::{DType, NodeId, Op, Span};
 
 /// Reserved for the parser's and the interpreter's recursion; only what is used is ever touched.
 const STACK: usize = 512 << 20;
@@ -168,7 +169,7 @@ fn layer<'a>(
     if !s.findings.is_empty() && root.class.find("forward").is_none() {
         return Err(Fail::Stop(Stop::Poisoned));
     }
-    name_parameters(s, root)?;
+    let state = name_parameters(s, root)?;
     attempt.partial = Some(Default::default());
     s.phase = Phase::Forward;
     s.at_span(place);
@@ -188,54 +189,13 @@ fn layer<'a>(
         return Err(Fail::Stop(Stop::Poisoned));
     }
     let (graph, notes) = (std::mem::take(&mut s.graph), std::mem::take(&mut s.notes));
-    Ok(Traced { graph, class: name.to_owned(), notes, hidden_state })
+    Ok(Traced { graph, class: name.to_owned(), state, notes, hidden_state })
 }
 
 impl Finding {
     pub(super) fn into_stop(self) -> Fail {
         Fail::Stop(self.into())
     }
-}
-
-/// Turn the storages of parameters and buffers into the graph's named tensors.
-fn name_parameters(s: &mut Interp<'_>, root: &Rc<Instance>) -> Result<(), Fail> {
-    let mut seen: Vec<Rc<super::tensor::Storage>> = Vec::new();
-    let mut entries: Vec<(String, Rc<Tensor>, ParamKind)> = Vec::new();
-    for (name, value) in named_parameters(root) {
-        if let Value::Tensor(t) = value {
-            let kind = match t.storage.role.get() {
-                Role::Parameter(true) => ParamKind::Trained,
-                _ => ParamKind::Buffer,
-            };
-            entries.push((name, t, kind));
-        }
-    }
-    for (prefix, module) in all_modules(root) {
-        for name in module.buffers.borrow().iter() {
-            if let Some(Value::Tensor(t)) = module.get(name) {
-                let full = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
-                entries.push((full, t, ParamKind::Buffer));
-            }
-        }
-    }
-    for (name, tensor, kind) in entries {
-        if seen.iter().any(|st| Rc::ptr_eq(st, &tensor.storage)) {
-            continue;
-        }
-        seen.push(tensor.storage.clone());
-        let init = s.read(&tensor)?;
-        let span = s.graph.node(init).span;
-        s.at_span(span);
-        if tensor.is_view() {
-            // A buffer that is a view of something else gets memory of its own.
-            continue;
-        }
-        let made = s.graph.param(&name, kind, init);
-        let node = s.made(made)?;
-        tensor.storage.node.set(node);
-        tensor.storage.version.set(tensor.storage.version.get() + 1);
-    }
-    Ok(())
 }
 
 /// Refuse a forward that needs more than the input.

@@ -69,7 +69,7 @@ pub fn fingerprint(s: &Interp<'_>, root: &Rc<Instance>) -> HashMap<String, Strin
     let mut found = HashMap::new();
     for (prefix, module) in all_modules(root) {
         for (name, value) in module.attrs.borrow().strings() {
-            let kind = match module.buffers.borrow().contains(&name) {
+            let kind = match module.buffers.borrow().iter().any(|(own, _)| *own == name) {
                 true => "buffer",
                 false => "attribute",
             };

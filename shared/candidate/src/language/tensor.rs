@@ -27,6 +27,10 @@ pub enum Role {
     Plain,
     /// `nn.Parameter`, with `requires_grad`.
     Parameter(bool),
+    /// `nn.Buffer`.
+    Buffer {
+        persistent: bool,
+    },
 }
 
 /// Memory that one or more tensors share.

@@ -200,8 +200,8 @@ impl Class {
 pub struct Instance {
     pub class: Rc<Class>,
     pub attrs: RefCell<Dict>,
-    /// Names of registered buffers.
-    pub buffers: RefCell<Vec<Rc<str>>>,
+    /// Names of registered buffers, and whether they are part of the `state_dict`.
+    pub buffers: RefCell<Vec<(Rc<str>, bool)>>,
     pub born: Phase,
 }
 

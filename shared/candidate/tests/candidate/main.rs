@@ -8,3 +8,4 @@ mod layers;
 mod programs;
 mod reference;
 mod seeds;
+mod state;

@@ -1,9 +1,6 @@
-//! The candidate's text as a graph.
+//! The candidate's text as a graph, and the names of its tensors.
 
-use std::collections::BTreeMap;
-
-use move37_candidate::ir::Graph;
-use move37_candidate::language::{Dims, Options, trace};
+use move37_candidate::language::{Dims, Options, Traced, trace};
 
 use super::JobSpec;
 use crate::Error;
@@ -12,16 +9,17 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::Candidate`] with the first finding, and the number of further ones.
-pub(super) fn traced(job: &JobSpec, length: usize) -> Result<Graph, Error> {
+pub(super) fn traced(job: &JobSpec, length: usize) -> Result<Traced, Error> {
     let dims = Dims {
         batch: job.training.batch,
         time: length,
         d_model: job.dims.d_model,
         num_heads: job.dims.heads,
-        args: BTreeMap::new(),
+        args: job.layer.args.clone(),
     };
-    match trace(&job.source, &dims, &Options::default()) {
-        Ok(traced) => Ok(traced.graph),
+    let options = Options { class: job.layer.class.clone(), ..Options::default() };
+    match trace(&job.source, &dims, &options) {
+        Ok(traced) => Ok(traced),
         Err(findings) => Err(Error::Candidate(match findings.as_slice() {
             [] => "it was refused".to_owned(),
             [only] => only.to_string(),

@@ -1,5 +1,8 @@
 //! What to train, on what, how.
 
+use std::collections::BTreeMap;
+
+use move37_candidate::language::ArgValue;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -12,6 +15,9 @@ use crate::task::TaskSpec;
 pub struct JobSpec {
     /// The candidate's text.
     pub source: String,
+    /// Which of its classes is the layer, and how it is constructed.
+    #[serde(default, skip_serializing_if = "Layer::is_found")]
+    pub layer: Layer,
     /// The model around it.
     pub dims: Dims,
     /// What it learns.
@@ -22,6 +28,23 @@ pub struct JobSpec {
     pub seed: u64,
     /// Threads of the executor.
     pub threads: usize,
+}
+
+/// The layer of a text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Its class; found by itself when `None`.
+    pub class: Option<String>,
+    /// Constructor arguments beside the model's dimensions.
+    pub args: BTreeMap<String, ArgValue>,
+}
+
+impl Layer {
+    /// Whether nothing is asked for.
+    fn is_found(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a model is trained and measured.

@@ -18,7 +18,7 @@ mod train;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
-pub use job::{JobSpec, Training};
+pub use job::{JobSpec, Layer, Training};
 pub use observer::{Cancel, Observer, Silent, State};
 pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;

@@ -19,6 +19,8 @@ pub trait Observer {
     fn stopping(&mut self, _run: &dyn State) {}
     /// Steps are over; validation begins.
     fn validating(&mut self) {}
+    /// The run is measured: the last state can be kept.
+    fn finished(&mut self, _run: &dyn State) {}
 }
 
 /// A run between two steps, to be kept if somebody wants to.

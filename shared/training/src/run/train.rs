@@ -56,6 +56,7 @@ pub fn train(
             observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
         }
     })?;
+    observer.finished(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
     let outcome = RunOutcome {
         value: match trainer.task().metric() {
             Metric::Loss => validation.loss,

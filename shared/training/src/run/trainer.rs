@@ -1,9 +1,11 @@
 //! Weights, optimiser state and programs between the steps of a run.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use move37_candidate::ir::{Graph, NodeId, Op, ParamKind};
+use move37_candidate::language::State as Named;
 use move37_tensor::optim::{AdamW, State};
 use move37_tensor::{Options, Program, gradients, init_params, weights};
 
@@ -28,6 +30,8 @@ pub struct Trainer {
     /// For each parameter, which of the program's outputs is its gradient.
     slots: Vec<Option<usize>>,
     params: Vec<Tensor>,
+    /// What PyTorch calls the tensors that it would save, with the number of the parameter of each.
+    names: Vec<(String, usize)>,
     optimizer: AdamW,
     moments: State,
     step: u32,
@@ -52,10 +56,10 @@ impl Trainer {
         job.check()?;
         let task = Task::prepare(&job.task, data)?;
         let candidate = super::candidate::traced(job, task.length())?;
-        Self::around(&candidate, job, task)
+        Self::around(&candidate.graph, &candidate.state, job, task)
     }
 
-    fn around(candidate: &Graph, job: &JobSpec, task: Task) -> Result<Self, Error> {
+    fn around(candidate: &Graph, state: &[Named], job: &JobSpec, task: Task) -> Result<Self, Error> {
         let (rows, length) = (job.training.batch, task.length());
         let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length)?;
         let measures = measured(&mut network)?;
@@ -65,6 +69,7 @@ impl Trainer {
         let measure = Program::new(graph.clone(), options)?;
         let slots = differentiate(&mut graph, measures.mean_loss)?;
         let params = init_params(&graph, job.seed)?;
+        let names = model_names(&graph, candidate, state, job.dims.layers);
         let optimizer =
             AdamW { weight_decay: job.training.weight_decay, clip: Some(job.training.clip), ..AdamW::default() };
         Ok(Self {
@@ -75,6 +80,7 @@ impl Trainer {
             optimizer,
             moments: State::new(&params),
             params,
+            names,
             task,
             job: job.clone(),
             step: 0,
@@ -129,22 +135,29 @@ impl Trainer {
         Ok(Validation { loss: loss / scored as f64, accuracy: correct / scored as f64 })
     }
 
-    /// Write all parameters by name to a safetensors file, atomically.
+    /// Write the model to a safetensors file, atomically. Layer `i` of the candidate has its `state_dict` under the prefix
+    /// `layers.{i}.mixer.`.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let names = self.program.graph().params.iter().map(|param| param.name.as_str());
-        let named: Vec<_> = names.zip(self.params.iter().cloned()).collect();
-        Ok(weights::save(path, &named)?)
+        Ok(weights::save_state(path, self.program.graph(), &self.names, &self.params)?)
     }
 
-    /// Take all parameters by name from a safetensors file.
+    /// Take the model from a file that [`Trainer::save`] wrote.
     ///
     /// # Errors
     /// If the file cannot be read, or lacks a parameter of this model.
     pub fn load(&mut self, path: &Path) -> Result<(), Error> {
-        self.params = weights::load(path, self.program.graph())?;
+        let graph = self.program.graph();
+        let mut all = weights::load_all(path)?;
+        for (param, own) in graph.params.iter().zip(&self.params) {
+            // What PyTorch would not save keeps its value.
+            if !self.names.iter().any(|(name, _)| *name == param.name) {
+                all.insert(param.name.clone(), own.clone());
+            }
+        }
+        self.params = weights::of_graph(&all, "", graph)?;
         Ok(())
     }
 
@@ -199,6 +212,22 @@ impl Trainer {
     }
 }
 
+/// What a model is saved as: the candidate's tensors under each of their names in every layer, all others as they are.
+fn model_names(graph: &Graph, candidate: &Graph, state: &[Named], layers: usize) -> Vec<(String, usize)> {
+    let numbers: HashMap<&str, usize> = graph.params.iter().enumerate().map(|(i, p)| (p.name.as_str(), i)).collect();
+    let prefixes: Vec<String> = (0..layers).map(|layer| format!("layers.{layer}.mixer.")).collect();
+    let mixed = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+    let around = numbers.iter().filter(|(name, _)| !mixed(name)).map(|(name, i)| ((*name).to_owned(), *i));
+    let mut names: Vec<(String, usize)> = around.collect();
+    for prefix in &prefixes {
+        for (name, own) in weights::state_names(state, prefix) {
+            names.push((name, numbers[format!("{prefix}{}", candidate.params[own].name).as_str()]));
+        }
+    }
+    names.sort();
+    names
+}
+
 /// Make the graph's outputs the loss and its gradients; for each parameter, which output is its gradient.
 fn differentiate(graph: &mut Graph, loss: NodeId) -> Result<Vec<Option<usize>>, Error> {
     let mut nodes = vec![None; graph.params.len()];
@@ -239,12 +268,21 @@ fn tensors(batch: &Batch) -> Result<[Tensor; 3], Error> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use move37_candidate::ir::Unary;
+    use move37_candidate::language::{ArgValue, StateKind, StateOf};
 
     use super::*;
     use crate::fixtures::{attention, job, mixer};
+    use crate::run::Layer;
 
     fn trainer(candidate: &Graph, job: &JobSpec) -> Trainer {
-        Trainer::around(candidate, job, Task::prepare(&job.task, Path::new("unused")).unwrap()).unwrap()
+        let named = |(i, param): (usize, &move37_candidate::ir::Param)| Named {
+            name: param.name.clone(),
+            of: StateOf::Param(i),
+            kind: StateKind::Parameter,
+        };
+        let state: Vec<Named> = candidate.params.iter().enumerate().map(named).collect();
+        let task = Task::prepare(&job.task, Path::new("unused")).unwrap();
+        Trainer::around(candidate, &state, job, task).unwrap()
     }
 
     fn losses(job: &JobSpec) -> Vec<u32> {
@@ -324,6 +362,45 @@ mod tests {
         let other = attention(4, 12, 8, 2);
         let deeper = JobSpec { dims: crate::model::Dims { layers: 3, ..job(3).dims }, ..job(3) };
         assert!(matches!(trainer(&other, &deeper).load(&path), Err(Error::Tensor(_))));
+    }
+
+    #[test]
+    fn a_saved_model_has_each_layers_state_dict_under_its_prefix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let source = "\
+import torch, torch.nn as nn
+class Unused(nn.Module):
+    def __init__(self, d_model):
+        super().__init__()
+    def forward(self, x):
+        return x
+class Mixer(nn.Module):
+    def __init__(self, d_model, scale=1.0):
+        super().__init__()
+        self.value = nn.Linear(d_model, d_model, bias=False)
+        self.tied = self.value
+        self.register_buffer('scale', torch.full((d_model,), scale))
+        self.register_buffer('scratch', torch.ones(d_model), persistent=False)
+    def forward(self, x):
+        return self.tied(x) * self.scale * self.scratch
+";
+        let layer =
+            Layer { class: Some("Mixer".to_owned()), args: [("scale".to_owned(), ArgValue::Float(3.0))].into() };
+        let job = JobSpec { source: source.to_owned(), layer, ..job(1) };
+        let mut trained = Trainer::new(&job, Path::new("unused")).unwrap();
+        trained.step().unwrap();
+        trained.save(&path).unwrap();
+        let all = weights::load_all(&path).unwrap();
+        let mut layer: Vec<&str> = all.keys().filter_map(|name| name.strip_prefix("layers.1.mixer.")).collect();
+        layer.sort_unstable();
+        assert_eq!(layer, ["scale", "tied.weight", "value.weight"]);
+        assert_eq!(all["layers.1.mixer.scale"].to_vec1::<f32>().unwrap(), [3.0; 8]);
+        assert!(all.contains_key("embeddings.weight") && all.contains_key("lm_head.weight"));
+        let mut loaded = Trainer::new(&JobSpec { seed: 9, ..job }, Path::new("unused")).unwrap();
+        loaded.load(&path).unwrap();
+        let measure = |trainer: &Trainer| trainer.validate(&Cancel::default()).unwrap();
+        assert_eq!(measure(&loaded), measure(&trained));
     }
 
     #[test]

@@ -37,9 +37,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use args::Args;
-pub use module::{all_modules, children, named_parameters};
+pub use module::{all_modules, children, named_parameters, submodules};
 pub use modules::{install, names as classes, refused};
-pub use nn::make_parameter;
+pub use nn::{make_buffer, make_parameter};
 pub use objects::is_instance;
 
 use super::interp::{Eval, Interp};

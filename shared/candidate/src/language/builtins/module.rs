@@ -20,8 +20,11 @@ pub const MODULE: &[Builtin] = &[
             if !matches!(a.value("tensor"), Value::Tensor(_) | Value::Complex(_) | Value::None) {
                 return s.type_error(format!("register_buffer(): '{name}' must be a tensor or None"));
             }
+            let persistent = a.bool_or(s, "persistent", true)?;
             this.set(&name, a.value("tensor").clone());
-            this.buffers.borrow_mut().push(name);
+            let mut buffers = this.buffers.borrow_mut();
+            buffers.retain(|(own, _)| *own != name);
+            buffers.push((name, persistent));
             Ok(Value::None)
         },
     },
@@ -125,7 +128,7 @@ pub const MODULE: &[Builtin] = &[
         run: |s, a| {
             let mut found = Vec::new();
             for (_, module) in all_modules(&object(s, a)?) {
-                found.extend(module.buffers.borrow().iter().filter_map(|n| module.get(n)));
+                found.extend(module.buffers.borrow().iter().filter_map(|(n, _)| module.get(n)));
             }
             s.list(found)
         },
@@ -178,7 +181,8 @@ pub fn children(object: &Instance) -> Vec<(Rc<str>, Value)> {
     entries.map(|(n, v)| (n, v.clone())).collect()
 }
 
-fn submodules(object: &Instance) -> Vec<(Rc<str>, Rc<Instance>)> {
+/// The modules that a module holds itself.
+pub fn submodules(object: &Instance) -> Vec<(Rc<str>, Rc<Instance>)> {
     let attrs = object.attrs.borrow();
     attrs
         .strings()

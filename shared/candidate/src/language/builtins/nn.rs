@@ -10,6 +10,7 @@ use super::{Args, Builtin, F, find};
 use crate::finding::FindingKind;
 use crate::ir::{DType, NodeId};
 use crate::language::interp::{Eval, Interp};
+use crate::language::tensor::{Role, Tensor};
 use crate::language::value::{Instance, Value};
 
 pub const CLASSES: &[ModuleClass] = &[
@@ -265,6 +266,24 @@ pub fn make_parameter(s: &mut Interp<'_>, args: Vec<Value>, named: Vec<(String, 
             .into());
     }
     s.call(&Value::Native(&PARAMETER), args, named)
+}
+
+/// `nn.Buffer(data, persistent=True)`.
+pub fn make_buffer(s: &mut Interp<'_>, args: Vec<Value>, named: Vec<(String, Value)>) -> Eval<Value> {
+    static BUFFER: Builtin = Builtin {
+        name: "Buffer",
+        places: 0,
+        signature: "data,persistent?",
+        run: |s, a| {
+            let x = a.tensor(s, "data")?;
+            let persistent = a.bool_or(s, "persistent", true)?;
+            let node = s.read(&x)?;
+            let buffer = Tensor::fresh(node, x.layout);
+            buffer.storage.role.set(Role::Buffer { persistent });
+            Ok(Value::Tensor(buffer))
+        },
+    };
+    s.call(&Value::Native(&BUFFER), args, named)
 }
 
 fn bias(s: &mut Interp<'_>, a: &Args, this: &Instance, n: usize, bound: f64) -> Eval<Value> {

@@ -1,4 +1,4 @@
-//! Weights in files: safetensors, by parameter name.
+//! Named tensors as the bytes of a safetensors file, and the parameters of a graph by name.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<(HashMap<String, Tensor>, Option<Strin
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let note = header.metadata().as_ref().and_then(|notes| notes.get(NOTE)).cloned();
     let file = SafeTensors::deserialize(bytes)?;
-    let tensors = file.tensors().into_iter().map(|(name, view)| Ok((name.clone(), decode(&name, &view)?)));
+    let tensors = file.iter().map(|(name, view)| Ok((name.to_owned(), decode(name, &view)?)));
     Ok((tensors.collect::<Result<_, Error>>()?, note))
 }
 
@@ -48,9 +48,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<(HashMap<String, Tensor>, Option<Strin
 /// # Errors
 /// If a tensor has another dtype or the file cannot be written.
 pub fn save<N: AsRef<str>>(path: &Path, tensors: &[(N, Tensor)]) -> Result<(), Error> {
+    put(path, &to_bytes(tensors, None)?)
+}
+
+/// Write a file, atomically.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let file = |source| Error::File { path: path.display().to_string(), source };
     let partial = path.with_extension("partial");
-    std::fs::write(&partial, to_bytes(tensors, None)?).map_err(file)?;
+    std::fs::write(&partial, bytes).map_err(file)?;
     std::fs::rename(&partial, path).map_err(file)
 }
 
@@ -93,7 +98,7 @@ pub fn load_all(path: &Path) -> Result<HashMap<String, Tensor>, Error> {
     Ok(from_bytes(&bytes)?.0)
 }
 
-fn dtype_of(dtype: move37_candidate::ir::DType) -> candle_core::DType {
+pub(super) fn dtype_of(dtype: move37_candidate::ir::DType) -> candle_core::DType {
     match dtype {
         move37_candidate::ir::DType::F32 => candle_core::DType::F32,
         move37_candidate::ir::DType::I64 => candle_core::DType::I64,
@@ -101,7 +106,7 @@ fn dtype_of(dtype: move37_candidate::ir::DType) -> candle_core::DType {
     }
 }
 
-fn encode(name: &str, tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Error> {
+pub(super) fn encode(name: &str, tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Error> {
     let flat = tensor.flatten_all()?;
     Ok(match tensor.dtype() {
         candle_core::DType::F32 => {
@@ -115,7 +120,7 @@ fn encode(name: &str, tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Error> {
     })
 }
 
-fn decode(name: &str, view: &TensorView<'_>) -> Result<Tensor, Error> {
+pub(super) fn decode(name: &str, view: &TensorView<'_>) -> Result<Tensor, Error> {
     let (bytes, shape, device) = (view.data(), view.shape(), &candle_core::Device::Cpu);
     Ok(match view.dtype() {
         Dtype::F32 => {
