@@ -76,9 +76,10 @@ pub fn constructor_arguments(
             match params.kwarg {
                 Some(_) => named.push((name.clone(), argument(value))),
                 None => {
-                    let near = super::suggest(name, names.iter().copied());
+                    let known: Vec<&str> = names.iter().copied().chain(taken.iter().map(String::as_str)).collect();
+                    let near = super::suggest(name, known.iter().copied());
                     let hint = near
-                        .map_or_else(|| format!("it takes {}", names.join(", ")), |n| format!("did you mean '{n}'?"));
+                        .map_or_else(|| format!("it takes {}", known.join(", ")), |n| format!("did you mean '{n}'?"));
                     let message = format!("{} has no constructor argument '{name}'", class.name);
                     return Err(Finding::new(FindingKind::Name, place, message).hint(hint).into_stop());
                 }
@@ -88,58 +89,8 @@ pub fn constructor_arguments(
     Ok(named)
 }
 
-/// Defaults that are tried anew where a constructor refuses them, and what from.
-fn alternatives(name: &str, dims: &Dims) -> Option<usize> {
-    let head = dims.d_model / dims.num_heads.max(1);
-    match name {
-        "head_dim" | "d_head" | "dim_head" | "head_size" | "headdim" | "expand_ratio" | "head_v_dim" => Some(head),
-        "num_kv_heads" | "num_key_value_heads" | "n_kv_heads" | "kv_heads" | "num_v_heads" => Some(dims.num_heads),
-        _ => None,
-    }
-}
-
-/// Construct with defaults that do not fit the model's dimensions replaced: each alone, then all.
-pub fn fitted(
-    s: &mut Interp<'_>,
-    class: &Rc<Class>,
-    named: &[(String, Value)],
-    dims: &Dims,
-) -> Result<Option<Value>, Fail> {
-    if dims.num_heads == 0 {
-        return Ok(None);
-    }
-    let Some(Value::Function(init)) = class.find("__init__") else { return Ok(None) };
-    let Some(params) = s.codes[init.code].params else { return Ok(None) };
-    let names = params.args.iter().chain(&params.kwonlyargs).map(|p| p.parameter.name.to_string());
-    let free = names.filter(|n| !named.iter().any(|(m, _)| m == n));
-    let changes: Vec<(String, usize)> = free.filter_map(|n| alternatives(&n, dims).map(|v| (n, v))).collect();
-    let mut trials: Vec<Vec<(String, usize)>> = changes.iter().map(|c| vec![c.clone()]).collect();
-    // Inner widths of twice the model's are common.
-    trials.extend(changes.iter().map(|(n, v)| vec![(n.clone(), 2 * v)]));
-    if changes.len() > 1 {
-        trials.push(changes);
-    }
-    for trial in trials {
-        let more = trial.iter().map(|(n, v)| (n.clone(), Value::Int(*v as i64)));
-        let all = named.iter().cloned().chain(more).collect();
-        match s.instantiate(class, vec![], all) {
-            Err(super::interp::Stop::Raise(_)) => {}
-            Err(other) => return Err(other.into()),
-            Ok(object) => {
-                let taken: Vec<String> = trial.iter().map(|(n, v)| format!("{n}={v}")).collect();
-                let taken = taken.join(", ");
-                s.note(format!(
-                    "constructed with {taken}, since the default does not fit; --arg chooses another value"
-                ));
-                return Ok(Some(object));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// An object of the annotated configuration class, its fields set from the model's dimensions; and the names of those
-/// that were set.
+/// An object of the annotated configuration class, its fields set from the model's dimensions; and the names of all
+/// of them.
 fn configuration(
     s: &mut Interp<'_>,
     p: &ast::ParameterWithDefault,
@@ -190,8 +141,8 @@ fn configuration(
         };
         named.push((field.to_string(), value));
     }
-    let taken = named.iter().map(|(name, _): &(String, Value)| name.clone()).collect();
-    Ok(Some((s.instantiate(&class, vec![], named)?, taken)))
+    let fields = fields.iter().map(|f| f.to_string()).collect();
+    Ok(Some((s.instantiate(&class, vec![], named)?, fields)))
 }
 
 fn argument(value: &ArgValue) -> Value {

@@ -25,6 +25,9 @@ impl Interp<'_> {
                 match class.find(name) {
                     Some(Value::Static(f)) => Ok(Value::Function(f)),
                     Some(Value::ClassMethod(f)) => Ok(Value::Bound(Rc::new((object.clone(), Value::Function(f))))),
+                    Some(native @ Value::Native(_)) if name == "apply" && class.is_a("Function") => {
+                        Ok(Value::Bound(Rc::new((object.clone(), native))))
+                    }
                     Some(value) => Ok(value),
                     None => {
                         self.raise("AttributeError", format!("type object '{}' has no attribute '{name}'", class.name))
@@ -64,7 +67,7 @@ impl Interp<'_> {
                         super::value::Phase::Construct => Ok(object.clone()),
                         super::value::Phase::Forward => self.call_method(object, "detach", vec![]),
                     },
-                    "is_cuda" => Ok(Value::Bool(false)),
+                    "is_cuda" => Ok(Value::Bool(self.accelerated)),
                     "real" => Ok(object.clone()),
                     "requires_grad" => {
                         let node = self.read(&tensor)?;
@@ -111,7 +114,7 @@ impl Interp<'_> {
                 "is_floating_point" => Ok(Value::Bool(super::value::dtype_of(kind) == DType::F32)),
                 _ => self.raise("AttributeError", format!("torch.dtype has no attribute '{name}'")),
             },
-            Value::Device if name == "type" => Ok(Value::str("cpu")),
+            Value::Device if name == "type" => Ok(Value::str(if self.accelerated { "cuda" } else { "cpu" })),
             Value::Device if name == "index" => Ok(Value::None),
             Value::Typing => Ok(Value::Typing),
             Value::Silent | Value::Missing(_) => Ok(object.clone()),

@@ -176,7 +176,7 @@ impl<'a> Interp<'a> {
     }
 
     fn import_name(&mut self, module: &Value, path: &str, name: &str) -> Eval<Value> {
-        match self.attribute(module, name) {
+        match self.attribute(module, library::alias(path, name)) {
             // A library is larger than what is offered here: what is not used does not matter.
             Err(Stop::Fault(finding))
                 if finding.kind == FindingKind::Name
@@ -234,7 +234,8 @@ impl<'a> Interp<'a> {
         if let Some(known) = MODULES.iter().chain(builtins::INNER_MODULES).find(|m| **m == path) {
             return Some(Value::Module(known));
         }
-        library::module(path).map(Value::Module)
+        let offered = |m: &&'static str| self.accelerated || !library::OPTIONAL.contains(m);
+        library::module(path).filter(offered).map(Value::Module)
     }
 
     /// Something in a module.

@@ -96,7 +96,13 @@ pub struct Interp<'a> {
     pub phase: Phase,
     /// Nesting of `torch.no_grad()`.
     pub no_grad: usize,
+    /// Nesting of forwards whose gradient is of their own: nothing within them cuts it.
+    pub own_gradient: usize,
+    /// Backwards that were found to be derivatives.
+    pub compared: std::collections::HashSet<Vec<NodeId>>,
     pub try_depth: usize,
+    /// The text runs as on a machine with an accelerator and the packages that need one.
+    pub accelerated: bool,
     /// The library's names and which of its parts were read, once it was imported from.
     pub library: Option<(Rc<Scope>, Vec<bool>)>,
     /// Nesting of the library's text.
@@ -131,7 +137,10 @@ impl<'a> Interp<'a> {
             span: Span::default(),
             phase: Phase::Construct,
             no_grad: 0,
+            own_gradient: 0,
+            compared: Default::default(),
             try_depth: 0,
+            accelerated: false,
             library: None,
             library_depth: 0,
             codes: Vec::new(),
@@ -284,7 +293,11 @@ impl<'a> Interp<'a> {
             return Err(self.fault(FindingKind::Limit, message).into());
         }
         self.update_differentiable();
-        match self.no_grad > 0 && self.phase == Phase::Forward && self.differentiable[id.index()] {
+        match self.no_grad > 0
+            && self.own_gradient == 0
+            && self.phase == Phase::Forward
+            && self.differentiable[id.index()]
+        {
             true => {
                 let id = self.graph.unary(Unary::Detach, id).expect("a float node");
                 self.update_differentiable();

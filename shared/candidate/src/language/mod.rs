@@ -28,6 +28,7 @@ mod number;
 mod parse;
 mod reference;
 mod root;
+mod search;
 mod state;
 mod stmt;
 mod subscript;
@@ -185,7 +186,7 @@ pub fn trace(source: &str, dims: &Dims, options: &Options) -> Result<Traced, Vec
 
 /// Trace a text, keeping what was made of a refused one.
 pub fn attempt(source: &str, dims: &Dims, options: &Options) -> Attempt {
-    root::attempt(source, dims, options)
+    search::attempt(source, dims, options)
 }
 
 /// The nearest of the known names, if it is near enough to be meant.

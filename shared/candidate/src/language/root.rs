@@ -1,90 +1,24 @@
-//! Find the layer in the text, construct it, name its parameters, call it.
+//! One class as the layer: construct it, name its parameters, call it.
 
 use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Stmt};
 
-use super::arguments::{constructor_arguments, fitted};
+use super::arguments::constructor_arguments;
 use super::builtins::install;
-use super::find::candidates;
 use super::interp::{Body, Eval, Interp, Stop};
 use super::names::name_parameters;
-use super::parse::{Lines, parse, precheck};
+use super::search::Miss;
 use super::state::{fingerprint, second_call};
 use super::stmt::Flow;
 use super::tensor::{Layout, Tensor};
 use super::value::{Class, Phase, Value};
-use super::{Attempt, Dims, Options, Traced};
+use super::{Attempt, Dims, Traced};
 use crate::finding::{Finding, FindingKind};
 use crate::ir::{DType, NodeId, Op, Span};
 
-/// Reserved for the parser's and the interpreter's recursion; only what is used is ever touched.
-const STACK: usize = 512 << 20;
-
-/// Trace on a thread of its own with a large stack.
-pub fn attempt(source: &str, dims: &Dims, options: &Options) -> Attempt {
-    if let Some(finding) = precheck(source) {
-        return refused(finding);
-    }
-    let traced = std::thread::scope(|scope| {
-        let run = || attempt_here(source, dims, options);
-        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).map(|thread| thread.join())
-    });
-    match traced {
-        Ok(Ok(attempt)) => attempt,
-        Ok(Err(_)) => refused(Finding::new(
-            FindingKind::Unsupported,
-            Span::default(),
-            "the tracer failed on this text, which is a defect of move37",
-        )),
-        Err(error) => {
-            refused(Finding::new(FindingKind::Limit, Span::default(), format!("no thread for the tracer: {error}")))
-        }
-    }
-}
-
-fn refused(finding: Finding) -> Attempt {
-    Attempt { findings: vec![finding], ..Attempt::default() }
-}
-
-/// Why a class is not the layer.
-enum Miss {
-    /// It is the layer, and it was refused.
-    Refused,
-    /// It does not map [B, T, D] to [B, T, D] or cannot be constructed from the model's dimensions.
-    Unfit,
-}
-
-fn attempt_here(source: &str, dims: &Dims, options: &Options) -> Attempt {
-    let lines = Lines::new(source);
-    let module = match parse(&lines) {
-        Ok(module) => module,
-        Err(findings) => return Attempt { findings, ..Attempt::default() },
-    };
-    let names = match candidates(&module, options) {
-        Ok(names) => names,
-        Err(finding) => return refused(finding),
-    };
-    // A class that is unfit yields to the next; the first one's findings stand if none fits.
-    let mut first = None;
-    for name in names.iter().take(4) {
-        let mut tracer = Interp::new(&lines, options.limits);
-        let (attempt, miss) = run(&mut tracer, &module, name, dims);
-        tracer.release();
-        match miss {
-            Some(Miss::Unfit) => drop(first.get_or_insert(attempt)),
-            _ => return attempt,
-        }
-    }
-    first.unwrap_or_else(|| {
-        refused(
-            Finding::new(FindingKind::Name, Span { line: 1, column: 1 }, "the text defines no nn.Module")
-                .hint("define a class that derives from nn.Module and maps [B, T, D] to [B, T, D]"),
-        )
-    })
-}
-
-fn run<'a>(s: &mut Interp<'a>, module: &'a ast::ModModule, name: &str, dims: &Dims) -> (Attempt, Option<Miss>) {
+/// Trace one class; says why it is not the layer.
+pub fn run<'a>(s: &mut Interp<'a>, module: &'a ast::ModModule, name: &str, dims: &Dims) -> (Attempt, Option<Miss>) {
     install(s);
     let mut attempt = Attempt { class: Some(name.to_owned()), ..Attempt::default() };
     let result = layer(s, module, name, dims, &mut attempt);
@@ -155,14 +89,7 @@ fn layer<'a>(
     let place = place.unwrap_or(Span { line: 1, column: 1 });
     s.at_span(place);
     let named = constructor_arguments(s, &class, dims, place)?;
-    let object = match s.instantiate(&class, vec![], named.clone()) {
-        // Defaults of other sizes do not always fit a model's dimensions.
-        Err(Stop::Raise(raised)) => match fitted(s, &class, &named, dims)? {
-            Some(object) => object,
-            None => return Err(Stop::Raise(raised).into()),
-        },
-        other => other?,
-    };
+    let object = s.instantiate(&class, vec![], named)?;
     let Value::Instance(root) = &object else {
         return Err(s.fault(FindingKind::Type, format!("{name}() does not make a module")).into_stop());
     };

@@ -177,7 +177,8 @@ impl Interp<'_> {
             self.read(tensor)?;
         }
         let base = storage.node.get();
-        if self.no_grad > 0 && self.phase == Phase::Forward && self.differentiable[base.index()] {
+        let cut = self.no_grad > 0 && self.own_gradient == 0;
+        if cut && self.phase == Phase::Forward && self.differentiable[base.index()] {
             return Err(self
                 .fault(
                     FindingKind::Unsupported,

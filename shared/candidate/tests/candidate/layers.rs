@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use move37_candidate::finding::FindingKind;
 use move37_candidate::gate::{GateConfig, Proof, check};
 use move37_candidate::ir::{Graph, NodeId, Op, ParamKind, canonical_hash, eval::evaluate};
-use move37_candidate::language::{Dims, Options, trace};
+use move37_candidate::language::{ArgValue, Dims, Options, trace};
 
 use super::programs::{SIZES, programs};
 
@@ -14,7 +14,15 @@ fn dims(batch: usize, time: usize) -> Dims {
 }
 
 /// Programs whose cost is quadratic by design: attention over everything, or between all chunks.
-const QUADRATIC: &[&str] = &["alibi_differential", "grouped_query_rope", "log_linear_attention", "mamba2_ssd", "mlstm"];
+const QUADRATIC: &[&str] = &[
+    "alibi_differential",
+    "fla_attending",
+    "grouped_query_rope",
+    "log_linear_attention",
+    "mamba2_ssd",
+    "mlstm",
+    "own_gradients",
+];
 
 #[test]
 fn layers_are_proved_causal_and_admitted() {
@@ -183,4 +191,88 @@ fn the_step_counter_that_forward_moves_is_hidden_state() {
     let moving = source.replace("        x = self.shift(x)\n", "        self.step += 1\n        x = self.shift(x)\n");
     let report = check(&moving, &GateConfig::new(dims(1, 64)));
     assert!(report.findings.iter().any(|f| f.message.contains("changes the buffer 'step'")), "{:?}", report.findings);
+}
+
+#[test]
+fn a_text_that_demands_an_accelerator_is_traced_as_on_one() {
+    let source = "import torch
+import torch.nn as nn
+try:
+    from flash_attn import flash_attn_func
+except ImportError:
+    flash_attn_func = None
+class Layer(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        if flash_attn_func is None:
+            raise ImportError('install flash_attn')
+        self.qkv = nn.Linear(dim, 3 * dim)
+    def forward(self, x):
+        if not x.is_cuda or x.device.type != 'cuda':
+            raise NotImplementedError('needs a GPU')
+        q, k, v = self.qkv(x).unflatten(-1, (3, 2, 8)).unbind(2)
+        return flash_attn_func(q, k, v, causal=True).flatten(2)
+";
+    let traced = trace(source, &dims(2, 8), &Options::default()).unwrap();
+    assert!(traced.notes.iter().any(|n| n.text.contains("CUDA")), "{:?}", traced.notes);
+    let report = check(source, &GateConfig::new(dims(1, 64)));
+    assert_eq!(report.causality, Proof::Proved, "{:?}", report.findings);
+    // What is not causal is understood as well, and seen.
+    let report = check(&source.replace("causal=True", "causal=False"), &GateConfig::new(dims(1, 64)));
+    assert_eq!(report.causality, Proof::Refuted);
+    // A text that goes on without it is not on a GPU.
+    let without = source.replace("raise ImportError('install flash_attn')", "pass").replace("not x.is_cuda or", "");
+    let plain =
+        without.replace("return flash", "if flash_attn_func is None:\n            return x * 2\n        return flash");
+    let plain = plain.replace("x.device.type != 'cuda'", "x.device.type == 'cuda'");
+    let traced = trace(&plain, &dims(2, 8), &Options::default()).unwrap();
+    assert!(traced.notes.iter().all(|n| !n.text.contains("CUDA")), "{:?}", traced.notes);
+}
+
+#[test]
+fn defaults_that_fail_in_forward_are_tried_anew() {
+    let source = "import torch.nn as nn
+class Layer(nn.Module):
+    def __init__(self, dim, num_heads, head_dim=64, layer_idx=None, num_layers=None):
+        super().__init__()
+        self.num_heads, self.head_dim, self.idx, self.layers = num_heads, head_dim, layer_idx, num_layers
+        self.out = nn.Linear(dim, dim)
+    def forward(self, x):
+        return self.out(x.view(*x.shape[:2], self.num_heads, HEAD).flatten(2)) * (1 + self.idx / self.layers)
+";
+    let place = source.replace("HEAD", "-1");
+    let traced = trace(&place, &dims(2, 8), &Options::default()).unwrap();
+    assert!(traced.notes.iter().any(|n| n.text.contains("layer_idx=0, num_layers=2")), "{:?}", traced.notes);
+    let both = source.replace("HEAD", "self.head_dim");
+    let traced = trace(&both, &dims(2, 8), &Options::default()).unwrap();
+    assert!(traced.notes.iter().any(|n| n.text.contains("head_dim=8")), "{:?}", traced.notes);
+    // What no other argument mends is told as it was with the defaults.
+    let broken = source.replace("HEAD", "7");
+    let findings = trace(&broken, &dims(2, 8), &Options::default()).unwrap_err();
+    assert_eq!(findings[0].line, 8, "{findings:?}");
+}
+
+#[test]
+fn arguments_of_a_configuration_are_set_by_name() {
+    let source = "import torch.nn as nn
+from dataclasses import dataclass
+@dataclass
+class LayerConfig:
+    d_model: int = 64
+    expand: int = 2
+class Layer(nn.Module):
+    def __init__(self, config: LayerConfig):
+        super().__init__()
+        self.up = nn.Linear(config.d_model, config.expand * config.d_model)
+        self.down = nn.Linear(config.expand * config.d_model, config.d_model)
+    def forward(self, x):
+        return self.down(self.up(x))
+";
+    let mut wide = dims(2, 8);
+    wide.args.insert("expand".into(), ArgValue::Int(3));
+    let traced = trace(source, &wide, &Options::default()).unwrap();
+    assert!(traced.graph.params.iter().any(|p| p.shape == [48, 16]), "expand=3");
+    wide.args.insert("expnad".into(), ArgValue::Int(3));
+    let findings = trace(source, &wide, &Options::default()).unwrap_err();
+    assert_eq!(findings[0].hint, "did you mean 'expand'?");
 }

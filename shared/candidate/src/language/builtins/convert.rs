@@ -46,7 +46,7 @@ pub const TABLE: &[Builtin] = &[
         run: |s, a| {
             let x = a.tensor(s, "input")?;
             let node = s.read(&x)?;
-            if !s.differentiable[node.index()] {
+            if s.own_gradient > 0 || !s.differentiable[node.index()] {
                 return Ok(Value::Tensor(x.alias()));
             }
             let made = s.graph.unary(Unary::Detach, node);

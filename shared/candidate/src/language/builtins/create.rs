@@ -170,7 +170,7 @@ pub const TABLE: &[Builtin] = &[
         name: "is_available|device_count|is_bf16_supported",
         places: super::CUDA,
         signature: "",
-        run: |_, _| Ok(Value::Bool(false)),
+        run: |s, _| Ok(Value::Bool(s.accelerated)),
     },
 ];
 

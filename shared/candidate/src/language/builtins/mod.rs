@@ -5,6 +5,7 @@
 mod activations;
 mod args;
 mod arith;
+mod autograd;
 mod containers;
 mod convert;
 mod convolve;
@@ -125,6 +126,7 @@ pub const INNER_MODULES: &[&str] = &[
     "torch.nn.parameter",
     "torch.special",
     "torch.autograd",
+    "torch.autograd.function",
     "torch.amp",
     "torch.compiler",
     "torch._dynamo",
@@ -260,7 +262,10 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("functools", "cached_property") => Some(Value::Decorator("property")),
         ("torch", "__version__") => Some(Value::str("2.15.0")),
         ("torch", "backends" | "_C" | "_inductor" | "profiler" | "version") => Some(Value::Silent),
-        ("torch.autograd", "Function") => interp.classes.get("Function").cloned().map(Value::Class),
+        ("torch.autograd.function", "once_differentiable") => Some(Value::Decorator("compile")),
+        ("torch.autograd" | "torch.autograd.function", "Function") => {
+            interp.classes.get("Function").cloned().map(Value::Class)
+        }
         ("warnings", "catch_warnings") => Some(Value::Silent),
         ("os", "environ") => interp.dict(Default::default()).ok(),
         ("torch.jit", "ignore" | "export" | "unused" | "script_method") => Some(Value::Decorator("compile")),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Builtin;
-use super::{module, module_lists, nn, wrappers};
+use super::{autograd, module, module_lists, nn, wrappers};
 use crate::language::interp::Interp;
 use crate::language::value::{Class, Value};
 
@@ -63,7 +63,9 @@ pub fn install(s: &mut Interp<'_>) {
     let make = |name: &'static str, bases: Vec<Rc<Class>>, methods: &'static [Builtin]| {
         let class = Class { name: name.into(), bases, attrs: Default::default(), fields: None.into(), user: false };
         for method in methods {
-            class.attrs.borrow_mut().insert_str(method.name, Value::Native(method));
+            for name in method.name.split('|') {
+                class.attrs.borrow_mut().insert_str(name, Value::Native(method));
+            }
         }
         Rc::new(class)
     };
@@ -79,9 +81,11 @@ pub fn install(s: &mut Interp<'_>) {
     }
     s.classes.insert("Parameter", make("Parameter", vec![], &[]));
     s.classes.insert("Buffer", make("Buffer", vec![], &[]));
-    for name in ["NamedTuple", "Enum", "Function"] {
+    for name in ["NamedTuple", "Enum"] {
         s.classes.insert(name, make(name, vec![], &[]));
     }
+    s.classes.insert("Function", make("Function", vec![], autograd::FUNCTION));
+    s.classes.insert("FunctionCtx", make("FunctionCtx", vec![], autograd::CONTEXT));
     s.classes.insert("finfo", make("finfo", vec![], &[]));
 }
 

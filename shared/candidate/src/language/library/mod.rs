@@ -25,12 +25,33 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("fla", &[0], include_str!("features.py")),
     ("fla", &[0, 1, 2], include_str!("general.py")),
     ("fla", &[0, 1, 3], include_str!("more.py")),
-    ("fla", &[0, 1, 3], include_str!("attention.py")),
+    ("fla", &[0, 1, 2, 3, 6], include_str!("attention.py")),
     ("transformers", &[0], include_str!("transformers.py")),
     ("torch", &[], include_str!("torch.py")),
     ("torch", &[10], include_str!("einops.py")),
     ("torch", &[10], include_str!("torch_nn.py")),
+    ("fla", &[0, 1, 2, 3, 6], include_str!("sparse.py")),
+    ("fla", &[0, 1, 2, 3, 6, 7], include_str!("further.py")),
+    ("fla", &[0, 1, 2, 6], include_str!("levels.py")),
+    ("fla", &[0, 4], include_str!("bits.py")),
+    ("flash_attn", &[0, 1, 2, 3, 6, 8], include_str!("flash_attn.py")),
+    ("mamba_ssm", &[0, 1, 2, 3, 4, 6, 7], include_str!("mamba.py")),
 ];
+
+/// Packages that layers do without where they are missing; they are offered to those that do not.
+pub const OPTIONAL: &[&str] = &["flash_attn", "mamba_ssm", "causal_conv1d"];
+
+/// Names that stand for another of the library, by module.
+const ALIASES: &[(&str, &str, &str)] = &[
+    ("mamba_ssm.ops.triton.layernorm_gated", "RMSNorm", "NormBeforeGate"),
+    ("flash_attn.layers.rotary", "apply_rotary_emb", "rotary_embedding"),
+    ("flash_attn.layers.rotary", "apply_rotary_emb_func", "rotary_embedding"),
+];
+
+/// The library's name of something in a module.
+pub fn alias<'n>(path: &str, name: &'n str) -> &'n str {
+    ALIASES.iter().find(|(module, from, _)| *module == path && *from == name).map_or(name, |(.., to)| to)
+}
 
 /// Names of modules within the library; all of them offer all of it.
 const MODULES: &[&str] = &[
@@ -63,6 +84,23 @@ const MODULES: &[&str] = &[
     "comba",
     "lightning_attn",
     "gated_delta_product",
+    "gdn2",
+    "precond_kda",
+    "precond_gated_delta_rule",
+    "momentum_delta_rule",
+    "mesa_net",
+    "cyfa",
+    "log_linear_attn",
+    "moba",
+    "nsa",
+    "path_attn",
+    "deltaformer",
+    "stickbreaking_attn",
+    "wall_attn",
+    "parallax",
+    "attn",
+    "forgetting_attn",
+    "fused_bitlinear",
 ];
 
 static PARSED: LazyLock<Vec<ModModule>> = LazyLock::new(|| {
@@ -97,7 +135,8 @@ fn root(path: &str) -> &str {
 
 /// Whether a module is the library's.
 pub fn covers(path: &str) -> bool {
-    root(path) != "torch" && PARTS.iter().any(|(name, ..)| *name == root(path))
+    let root = root(path);
+    root != "torch" && PARTS.iter().map(|(name, ..)| name).chain(OPTIONAL).any(|name| *name == root)
 }
 
 /// Names of PyTorch's modules and how the library marks what belongs to them.
@@ -137,8 +176,7 @@ pub fn module(path: &str) -> Option<&'static str> {
     if !covers(path) {
         return None;
     }
-    let (name, ..) = PARTS.iter().find(|(name, ..)| *name == root(path))?;
-    Some(name)
+    PARTS.iter().map(|(name, ..)| *name).chain(OPTIONAL.iter().copied()).find(|name| *name == root(path))
 }
 
 /// Names that a library offers.

@@ -39,6 +39,20 @@ gk, gs = F.logsigmoid(torch.randn(B, T, H, D)), F.logsigmoid(torch.randn(B, T, H
 s, u = torch.randn(B, T, H, M), torch.randn(H, D)
 scale = D**-0.5
 many = lambda x: torch.randn(B, 2 * T, *x.shape[2:])
+levels = torch.rand(B, T, H, 7)
+
+
+def moba(q, k, v, size, topk):
+    """One query at a time."""
+    o = torch.zeros_like(v)
+    for b, t, h in ((b, t, h) for b in range(B) for t in range(T) for h in range(H)):
+        fit = [(q[b, t, h] @ k[b, n * size : (n + 1) * size, h].mean(0)).item() for n in range(min(t // size, (T - 1) // size))]
+        chosen = sorted(range(len(fit)), key=lambda n: -fit[n])[: topk - 1]
+        seen = [j for n in chosen for j in range(n * size, (n + 1) * size)] + list(range(t // size * size, t + 1))
+        o[b, t, h] = (k[b, seen, h] @ q[b, t, h] * D**-0.5).softmax(0) @ v[b, seen, h]
+    return o
+
+
 k2, v2, beta2 = F.normalize(many(k), dim=-1), many(v), torch.rand(B, 2 * T, H)
 
 CASES = {
@@ -107,6 +121,51 @@ CASES = {
         own["parallel_attn"](q, k, v, g=g, window_size=9),
         naive("attn/naive").naive_parallel_attn(q, k, v, g=g, window_size=9)[0],
     ),
+    "parallel_stickbreaking_attn": lambda: (
+        own["parallel_stickbreaking_attn"](q, k, v)[0],
+        naive("stickbreaking_attn/naive").naive_stickbreaking_attn(q, k, v)[0],
+    ),
+    "parallel_parallax": lambda: (
+        own["parallel_parallax"](q, a, k, v, window_size=9),
+        naive("parallax/naive").naive_parallax(q, a, k, v, window_size=9),
+    ),
+    "deltaformer_attn": lambda: (
+        own["deltaformer_attn"](q, k, v, beta),
+        naive("deltaformer/naive").naive_deltaformer_attn(q, k, v, beta),
+    ),
+    "parallel_path_attn": lambda: (
+        own["parallel_path_attn"](q, k, v, unit, beta, g)[0],
+        naive("path_attn/naive").naive_path_attn(q, k, v, unit, beta, g, scale),
+    ),
+    "chunk_gdn2": lambda: (
+        own["chunk_gdn2"](q, unit, v, gk, a.sigmoid(), p.sigmoid())[0],
+        naive("gdn2/naive").naive_recurrent_gdn2(q, unit, v, gk, a.sigmoid(), p.sigmoid())[0],
+    ),
+    "chunk_precond_gated_delta_rule": lambda: (
+        own["chunk_precond_gated_delta_rule"](F.normalize(q, dim=-1), unit, v, g, gk[..., 0], beta, beta)[0],
+        naive("precond_gated_delta_rule/naive").naive_recurrent_precond_gated_delta_rule(
+            q, unit, v, g, gk[..., 0], beta, beta
+        )[0],
+    ),
+    "chunk_precond_kda": lambda: (
+        own["chunk_precond_kda"](q, unit, v, gk, g, beta, beta)[0],
+        naive("precond_kda/naive").naive_recurrent_precond_kda(q, unit, v, gk, g, beta, beta)[0],
+    ),
+    "chunk_momentum_delta_rule": lambda: (
+        own["chunk_momentum_delta_rule"](q, unit, v, g, gk[..., 0], unit, beta, 0.5 * beta)[0],
+        naive("momentum_delta_rule/naive").recurrent_momentum_delta_rule_ref(
+            q, unit, v, g, gk[..., 0], unit, beta, 0.5 * beta
+        )[0],
+    ),
+    "chunk_mesa_net": lambda: (
+        own["chunk_mesa_net"](q, unit, v, g, beta, 0.5 + torch.ones(H, D), max_CG_iteration=30)[0],
+        naive("mesa_net/naive").naive_mesa_net_exact(q, unit, v, g, 0.5 + torch.ones(H, D), beta)[0],
+    ),
+    "chunk_log_linear_attn": lambda: (
+        own["chunk_log_linear_attn"](q, k, v, g, levels)[0],
+        naive("log_linear_attn/naive").naive_log_linear_attn(q, k, v, g, levels),
+    ),
+    "parallel_moba": lambda: (own["parallel_moba"](q, k, v, chunk_size=8, topk=3), moba(q, k, v, 8, 3)),
 }
 
 failed = 0
