@@ -109,6 +109,7 @@ impl Interp<'_> {
                 }
             }
             Value::Function(f) if name == "__name__" => Ok(Value::Str(f.name.clone())),
+            Value::Type("dict") if name == "fromkeys" => Ok(Value::Native(builtins::from_keys())),
             Value::Type(kind) if name == "__name__" => Ok(Value::str(kind)),
             Value::DType(kind) => match name {
                 "is_floating_point" => Ok(Value::Bool(super::value::dtype_of(kind) == DType::F32)),

@@ -278,7 +278,7 @@ impl<'a> Interp<'a> {
             return Ok(this);
         }
         if class.is_a("Module") {
-            object.set("training", Value::Bool(true));
+            object.set("training", Value::Bool(self.training));
         }
         if let Some(fields) = class.lineage().iter().find_map(|c| c.fields.borrow().clone())
             && !matches!(class.find("__init__"), Some(Value::Function(_)))

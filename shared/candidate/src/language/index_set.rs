@@ -8,7 +8,7 @@ use super::number::number;
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::finding::FindingKind;
-use crate::ir::{DType, NodeId};
+use crate::ir::{DType, NodeId, Op};
 
 impl Interp<'_> {
     /// `tensor[index] = value`.
@@ -166,7 +166,14 @@ impl Interp<'_> {
         };
         if self.phase == Phase::Forward {
             let span = self.span;
-            self.writes.borrow_mut().push(("a buffer".to_owned(), span));
+            let name = match self.graph.node(tensor.storage.node.get()).op {
+                Op::Param(i) => {
+                    let full = &self.graph.params[i as usize].name;
+                    full.rsplit('.').next().unwrap_or(full).to_owned()
+                }
+                _ => "a buffer".to_owned(),
+            };
+            self.writes.borrow_mut().push((name, span));
         }
         self.write(tensor, node)
     }

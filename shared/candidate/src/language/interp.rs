@@ -103,6 +103,8 @@ pub struct Interp<'a> {
     pub try_depth: usize,
     /// The text runs as on a machine with an accelerator and the packages that need one.
     pub accelerated: bool,
+    /// What `self.training` is.
+    pub training: bool,
     /// The library's names and which of its parts were read, once it was imported from.
     pub library: Option<(Rc<Scope>, Vec<bool>)>,
     /// Nesting of the library's text.
@@ -141,6 +143,7 @@ impl<'a> Interp<'a> {
             compared: Default::default(),
             try_depth: 0,
             accelerated: false,
+            training: true,
             library: None,
             library_depth: 0,
             codes: Vec::new(),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Stmt};
+use ruff_text_size::Ranged;
 
 use super::arguments::constructor_arguments;
 use super::builtins::install;
@@ -137,20 +138,12 @@ fn fit_forward(s: &mut Interp<'_>, class: &Rc<Class>, place: Span) -> Result<(),
     };
     let code = s.codes[forward.code];
     let Some(params) = code.params else { return Ok(()) };
-    let required: Vec<&str> = params
-        .posonlyargs
-        .iter()
-        .chain(&params.args)
-        .skip(2)
-        .chain(&params.kwonlyargs)
-        .filter(|p| p.default.is_none())
-        .map(|p| p.parameter.name.as_str())
-        .collect();
-    match required.first() {
+    let missing = required(params).into_iter().find(|p| !is_optional(s, p) && !is_repeated(params, p));
+    match missing.map(|p| p.parameter.name.as_str()) {
         None => Ok(()),
         Some(name) => {
             let place = match code.body {
-                Body::Block([first, ..]) => s.lines.span(ruff_text_size::Ranged::start(first)),
+                Body::Block([first, ..]) => s.lines.span(first.start()),
                 _ => place,
             };
             let message = format!("forward needs the argument '{name}' beside the input");
@@ -159,18 +152,80 @@ fn fit_forward(s: &mut Interp<'_>, class: &Rc<Class>, place: Span) -> Result<(),
     }
 }
 
+/// Arguments of forward beside the input that have no default.
+fn required(params: &ast::Parameters) -> Vec<&ast::ParameterWithDefault> {
+    let all = params.posonlyargs.iter().chain(&params.args).skip(2).chain(&params.kwonlyargs);
+    all.filter(|p| p.default.is_none()).collect()
+}
+
+/// Masks and caches that training has none of.
+fn is_optional(s: &Interp<'_>, p: &ast::ParameterWithDefault) -> bool {
+    const NAMES: &[&str] = &[
+        "attention_mask",
+        "attn_mask",
+        "mask",
+        "key_padding_mask",
+        "padding_mask",
+        "past_key_values",
+        "past_key_value",
+        "cache",
+        "cache_params",
+        "inference_params",
+    ];
+    let annotated = p.parameter.annotation.as_deref().is_some_and(|a| {
+        let text = &s.lines.text()[a.range().to_std_range()];
+        text.contains("None") || text.contains("Optional")
+    });
+    annotated || NAMES.contains(&p.parameter.name.as_str())
+}
+
+/// Keys and values of attention to itself.
+fn is_repeated(params: &ast::Parameters, p: &ast::ParameterWithDefault) -> bool {
+    let query = params.args.get(1).map_or("", |q| q.parameter.name.as_str());
+    let own: &[&str] = match query {
+        "query" | "queries" => &["key", "value", "keys", "values"],
+        "q" => &["k", "v"],
+        _ => &[],
+    };
+    own.contains(&p.parameter.name.as_str())
+}
+
+/// What forward is called with beside the input.
+fn beside(s: &Interp<'_>, object: &Value, x: &Value) -> Vec<(String, Value)> {
+    let Value::Instance(root) = object else { return vec![] };
+    let Some(Value::Function(forward)) = root.class.find("forward") else { return vec![] };
+    let Some(params) = s.codes[forward.code].params else { return vec![] };
+    let value = |p: &ast::ParameterWithDefault| match is_repeated(params, p) {
+        true => x.clone(),
+        false => Value::None,
+    };
+    required(params).into_iter().map(|p| (p.parameter.name.to_string(), value(p))).collect()
+}
+
+/// Names under which a record of results has the output.
+const RESULTS: &[&str] = &["hidden_states", "last_hidden_state", "output", "out"];
+
 pub fn forward(s: &mut Interp<'_>, object: &Value, input: NodeId, dims: &Dims, place: Span) -> Result<NodeId, Fail> {
     s.at_span(place);
     let x = Value::Tensor(Tensor::fresh(input, Layout::Contiguous));
-    let mut result = s.call(object, vec![x], vec![])?;
+    let named = beside(s, object, &x);
+    let mut result = s.call(object, vec![x], named)?;
     // Layers return (output, aux, cache) or a dict; the output comes first.
     loop {
         result = match &result {
             Value::Tuple(items) if !items.is_empty() => items[0].clone(),
+            // A named tuple, dataclass or other record of results.
+            Value::Instance(record) => {
+                let found = RESULTS.iter().find_map(|n| record.get(n));
+                match found.or_else(|| record.tuple_items().into_iter().next()) {
+                    Some(value) => value,
+                    None => break,
+                }
+            }
             Value::List(list) if !list.items.borrow().is_empty() => list.items.borrow()[0].clone(),
             Value::Dict(table) => {
                 let map = table.map.borrow();
-                let named = ["hidden_states", "last_hidden_state", "output", "out"].iter().find_map(|n| map.get_str(n));
+                let named = RESULTS.iter().find_map(|n| map.get_str(n));
                 match named.or_else(|| map.iter().next().map(|(_, v)| v)) {
                     Some(value) => value.clone(),
                     None => Value::None,

@@ -73,29 +73,73 @@ fn attempt_here(source: &str, dims: &Dims, options: &Options) -> Attempt {
         Err(finding) => return refused(finding),
     };
     let search = Search { lines: &lines, module: &module, dims, options };
-    let plain = search.first_fit(&names, false);
+    let plain = search.first_fit(&names, Around { accelerated: false, training: true });
     let spent = plain.findings.iter().any(|f| f.kind == FindingKind::Limit);
-    if plain.traced.is_some() || spent || !lines.mentions(ACCELERATOR) {
+    if plain.traced.is_some() || spent {
         return plain;
     }
-    // Some texts do nothing without an accelerator; the packages that need one have their meaning in the library.
-    let mut other = search.first_fit(&names, true);
-    match &mut other.traced {
-        Some(traced) => {
-            let text = "traced as on a CUDA device, with flash_attn, mamba_ssm and causal_conv1d";
-            traced.notes.push(Note { line: 1, text: text.to_owned() });
-            other
+    let mut furthest = plain;
+    for around in search.others(&furthest.findings) {
+        let mut other = search.first_fit(&names, around);
+        if let Some(traced) = &mut other.traced {
+            let notes = around.notes(furthest.findings.first());
+            traced.notes.extend(notes.into_iter().map(|text| Note { line: 1, text }));
+            return other;
         }
-        None => plain,
+        let reached = |a: &Attempt| a.partial.as_ref().map_or(0, |g| g.nodes().len());
+        if around.training && reached(&other) > reached(&furthest) {
+            furthest = other;
+        }
+    }
+    furthest
+}
+
+/// What a text finds around it.
+#[derive(Clone, Copy)]
+struct Around {
+    /// An accelerator and the packages that need one, whose meaning is in the library.
+    accelerated: bool,
+    /// What `self.training` is.
+    training: bool,
+}
+
+impl Around {
+    fn notes(self, refused: Option<&Finding>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.accelerated {
+            notes.push("traced as on a CUDA device, with flash_attn, mamba_ssm and causal_conv1d".to_owned());
+        }
+        if !self.training {
+            let why = refused.map_or_else(String::new, |f| format!(": line {}, {}", f.line, f.message));
+            notes.push(format!("traced with self.training false, since in training it is refused{why}"));
+        }
+        notes
     }
 }
 
 impl Search<'_> {
+    /// Some texts do nothing without an accelerator; some demand in training what this length does not give, or draw
+    /// random numbers there, which are left out as dropout is.
+    fn others(&self, findings: &[Finding]) -> Vec<Around> {
+        let raised = |f: &Finding| f.kind == FindingKind::Type || f.message.starts_with("random numbers in forward");
+        let resting = self.lines.mentions(&["training"]) && findings.iter().all(raised);
+        let mut others = Vec::new();
+        for training in [true, false] {
+            for accelerated in [false, true] {
+                let possible = (training || resting) && (!accelerated || self.lines.mentions(ACCELERATOR));
+                if possible && (accelerated || !training) {
+                    others.push(Around { accelerated, training });
+                }
+            }
+        }
+        others
+    }
+
     /// A class that is unfit yields to the next; the first one's findings stand if none fits.
-    fn first_fit(&self, names: &[String], accelerated: bool) -> Attempt {
+    fn first_fit(&self, names: &[String], around: Around) -> Attempt {
         let mut first = None;
         for name in names.iter().take(4) {
-            let (attempt, miss) = self.fitted(name, accelerated);
+            let (attempt, miss) = self.fitted(name, around);
             match miss {
                 Some(Miss::Unfit) => drop(first.get_or_insert(attempt)),
                 _ => return attempt,
@@ -109,17 +153,17 @@ impl Search<'_> {
         })
     }
 
-    fn once(&self, name: &str, dims: &Dims, accelerated: bool) -> (Attempt, Option<Miss>) {
+    fn once(&self, name: &str, dims: &Dims, around: Around) -> (Attempt, Option<Miss>) {
         let mut tracer = Interp::new(self.lines, self.options.limits);
-        tracer.accelerated = accelerated;
+        (tracer.accelerated, tracer.training) = (around.accelerated, around.training);
         let result = run(&mut tracer, self.module, name, dims);
         tracer.release();
         result
     }
 
     /// Trace a class; where its defaults do not fit the model's dimensions, with others: each alone, then all.
-    fn fitted(&self, name: &str, accelerated: bool) -> (Attempt, Option<Miss>) {
-        let (attempt, miss) = self.once(name, self.dims, accelerated);
+    fn fitted(&self, name: &str, around: Around) -> (Attempt, Option<Miss>) {
+        let (attempt, miss) = self.once(name, self.dims, around);
         let misfit = |f: &Finding| matches!(f.kind, FindingKind::Type | FindingKind::Shape);
         if miss != Some(Miss::Refused) || !attempt.findings.iter().all(misfit) {
             return (attempt, miss);
@@ -127,7 +171,7 @@ impl Search<'_> {
         for trial in self.trials(name) {
             let mut dims = self.dims.clone();
             dims.args.extend(trial.iter().map(|(n, v)| (n.clone(), ArgValue::Int(*v as i64))));
-            let (mut other, miss) = self.once(name, &dims, accelerated);
+            let (mut other, miss) = self.once(name, &dims, around);
             if let Some(traced) = &mut other.traced {
                 let taken: Vec<String> = trial.iter().map(|(n, v)| format!("{n}={v}")).collect();
                 let text = format!(
@@ -210,7 +254,8 @@ fn alternative(name: &str, dims: &Dims) -> Option<usize> {
     match name {
         // Unknown where the defaults are to stand.
         _ if dims.num_heads == 0 => None,
-        "head_dim" | "d_head" | "dim_head" | "head_size" | "headdim" | "expand_ratio" | "head_v_dim" => Some(head),
+        "head_dim" | "d_head" | "dim_head" | "head_size" | "headdim" | "expand_ratio" | "head_v_dim"
+        | "feature_dim" => Some(head),
         "num_kv_heads" | "num_key_value_heads" | "n_kv_heads" | "kv_heads" | "num_v_heads" => Some(dims.num_heads),
         "layer_idx" | "layer_id" | "layer_index" => Some(0),
         "num_hidden_layers" | "num_layers" | "n_layers" | "n_layer" => Some(2),

@@ -1,6 +1,7 @@
 //! The candidate language and its gate, by example.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod around;
 mod autograd;
 mod cost;
 mod gate;

@@ -127,6 +127,7 @@ pub const INNER_MODULES: &[&str] = &[
     "torch.special",
     "torch.autograd",
     "torch.autograd.function",
+    "torch.distributed",
     "torch.amp",
     "torch.compiler",
     "torch._dynamo",
@@ -266,6 +267,7 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("torch.autograd" | "torch.autograd.function", "Function") => {
             interp.classes.get("Function").cloned().map(Value::Class)
         }
+        ("torch.distributed", name) => alone(name).map(Value::Native),
         ("warnings", "catch_warnings") => Some(Value::Silent),
         ("os", "environ") => interp.dict(Default::default()).ok(),
         ("torch.jit", "ignore" | "export" | "unused" | "script_method") => Some(Value::Decorator("compile")),
@@ -312,6 +314,41 @@ pub fn no_grad_call() -> &'static Builtin {
         },
     };
     &CALL
+}
+
+/// `dict.fromkeys`
+pub fn from_keys() -> &'static Builtin {
+    static FROM_KEYS: Builtin = Builtin {
+        name: "fromkeys",
+        places: 0,
+        signature: "iterable,value?",
+        run: |s, a| {
+            let mut made = crate::language::value::Dict::default();
+            for name in s.iterate(a.value("iterable"))? {
+                match name.key() {
+                    Some(key) => made.insert(key, name, a.value("value").clone()),
+                    None => return s.type_error(format!("unhashable type: '{}'", name.kind())),
+                }
+            }
+            s.dict(made)
+        },
+    };
+    &FROM_KEYS
+}
+
+/// What `torch.distributed` says where nothing is distributed.
+fn alone(name: &str) -> Option<&'static Builtin> {
+    static NO: Builtin =
+        Builtin { name: "is_initialized", places: 0, signature: "", run: |_, _| Ok(Value::Bool(false)) };
+    static FIRST: Builtin = Builtin { name: "get_rank", places: 0, signature: "group?", run: |_, _| Ok(Value::Int(0)) };
+    static ONE: Builtin =
+        Builtin { name: "get_world_size", places: 0, signature: "group?", run: |_, _| Ok(Value::Int(1)) };
+    match name {
+        "is_available" | "is_initialized" | "is_nccl_available" | "is_torchelastic_launched" => Some(&NO),
+        "get_rank" => Some(&FIRST),
+        "get_world_size" => Some(&ONE),
+        _ => None,
+    }
 }
 
 /// `typing.cast`: its second argument.

@@ -138,3 +138,6 @@ def parallel_path_attn(q, k, v, w, beta, g=None, scale=None, cu_seqlens=None, us
     index = torch.arange(length, device=q.device)
     weights = (scores * scale).masked_fill(index[:, None] < index[None, :], float("-inf")).softmax(-1)
     return (weights @ v).transpose(1, 2), None
+
+
+parallel_path_attention = parallel_path_attn

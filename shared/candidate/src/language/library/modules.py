@@ -219,24 +219,37 @@ class RotaryEmbedding(nn.Module):
         if scale_base is not None:
             raise NotImplementedError("xPos scaling (scale_base) is not supported")
         self.dim = dim
+        self.base = float(base)
         self.interleaved = interleaved
-        self.register_buffer("inv_freq", base ** (-torch.arange(0, dim, 2).float() / dim), persistent=False)
+        self.register_buffer("inv_freq", self._compute_inv_freq(device), persistent=False)
+        self._cos_cached, self._sin_cached = None, None
+
+    def _compute_inv_freq(self, device=None):
+        return self.base ** (-torch.arange(0, self.dim, 2, device=device).float() / self.dim)
+
+    def _update_cos_sin_cache(self, seqlen, device=None, dtype=None):
+        angles = torch.arange(seqlen, device=device)[:, None].float() * self.inv_freq
+        self._cos_cached, self._sin_cached = torch.cos(angles), torch.sin(angles)
 
     def _rotate(self, x, offset):
-        angles = (torch.arange(x.shape[1]) + offset)[:, None].float() * self.inv_freq
-        cos, sin = torch.cos(angles)[None, :, None], torch.sin(angles)[None, :, None]
-        rotated, rest = x[..., : self.dim], x[..., self.dim :]
-        if self.interleaved:
-            a, b = rotated[..., ::2], rotated[..., 1::2]
-            rotated = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
-        else:
-            a, b = rotated.chunk(2, dim=-1)
-            rotated = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-        return torch.cat([rotated, rest], dim=-1)
+        angles = (torch.arange(x.shape[1], device=x.device) + offset)[:, None].float() * self.inv_freq
+        return _turned(x, torch.cos(angles)[None, :, None], torch.sin(angles)[None, :, None], self.interleaved)
 
     def forward(self, q, k, seqlen_offset=0, cu_seqlens=None, max_seqlen=None, **kwargs):
         _refuse_packed(cu_seqlens)
         return self._rotate(q, seqlen_offset), self._rotate(k, seqlen_offset)
+
+
+def _turned(x, cos, sin, interleaved):
+    """Pairs of the first dimensions of x turned by angles; the rest stays."""
+    rotated, rest = x[..., : 2 * cos.shape[-1]], x[..., 2 * cos.shape[-1] :]
+    if interleaved:
+        a, b = rotated[..., ::2], rotated[..., 1::2]
+        rotated = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    else:
+        a, b = rotated.chunk(2, dim=-1)
+        rotated = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    return torch.cat([rotated, rest], dim=-1)
 
 
 def get_unpad_data(attention_mask):

@@ -146,16 +146,9 @@ def rotary_embedding(x, cos, sin, interleaved=False, inplace=False, seqlen_offse
     """Rotate x [B, T, H, D] by the angles whose cosines and sines are given [T, R / 2]."""
     _extra(kwargs)
     _refuse_packed(cu_seqlens)
-    length, half = x.shape[1], cos.shape[-1]
+    length = x.shape[1]
     cos, sin = [a[seqlen_offsets : seqlen_offsets + length][None, :, None] for a in (cos, sin)]
-    rotated, rest = x[..., : 2 * half], x[..., 2 * half :]
-    if interleaved:
-        a, b = rotated[..., ::2], rotated[..., 1::2]
-        rotated = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
-    else:
-        a, b = rotated.chunk(2, dim=-1)
-        rotated = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-    return torch.cat([rotated, rest], dim=-1)
+    return _turned(x, cos, sin, interleaved)
 
 
 class LoRA(nn.Module):
