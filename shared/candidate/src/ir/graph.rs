@@ -308,6 +308,11 @@ impl Graph {
             return Ok(x);
         }
         *size = len;
+        if step == 1
+            && let Some(value) = self.written(x, axis, start, len)
+        {
+            return Ok(value);
+        }
         self.push(Op::Slice { axis, start, step }, &[x], (&shape, DType::F32))
     }
 

@@ -105,6 +105,31 @@ fn filling_a_tensor_piece_by_piece_is_one_concatenation() {
 }
 
 #[test]
+fn adding_to_a_piece_just_written_holds_on_to_the_piece_alone() {
+    let (mut g, x) = graph(&[&[4, 3]]);
+    let mut filled = g.full(&[4, 3], 0.0, DType::F32).unwrap();
+    for i in 0..4 {
+        let row = g.slice(x[0], 0, i, 1, 1).unwrap();
+        filled = g.slice_scatter(filled, row, 0, i, 1).unwrap();
+        let written = g.slice(filled, 0, i, 1, 1).unwrap();
+        if i < 3 {
+            assert_eq!(written, row);
+        }
+        let more = g.unary(Unary::Exp, row).unwrap();
+        filled = g.slice_scatter(filled, more, 0, i, 1).unwrap();
+    }
+    assert_eq!(g.node(filled).op, Op::Cat(0));
+    // Where a later write meets the window, the window is read from the whole.
+    let base = g.full(&[4, 3], 0.0, DType::F32).unwrap();
+    let two = g.slice(x[0], 0, 0, 2, 1).unwrap();
+    let one = g.slice(x[0], 0, 3, 1, 1).unwrap();
+    let first = g.slice_scatter(base, two, 0, 0, 1).unwrap();
+    let second = g.slice_scatter(first, one, 0, 1, 1).unwrap();
+    let read = g.slice(second, 0, 0, 2, 1).unwrap();
+    assert!(matches!(g.node(read).op, Op::Slice { .. }));
+}
+
+#[test]
 fn cost_is_told_by_line() {
     let (mut g, x) = graph(&[&[2, 3]]);
     g.span.line = 7;

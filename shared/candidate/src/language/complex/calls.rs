@@ -293,22 +293,25 @@ impl Interp<'_> {
                 other => vec![other.clone()],
             };
             let whole = |v: &Value| matches!(v, Value::Slice(p) if p.iter().all(Value::is_none));
-            let new = |v: &Value| v.is_none();
+            let plain = |v: &Value| v.is_none() || matches!(v, Value::Slice(_) | Value::Int(_) | Value::Ellipsis);
             let ellipsis = parts.iter().position(|v| matches!(v, Value::Ellipsis));
-            // Only new axes: those left of the frequencies' own do not move them when counted from the right.
-            if parts.iter().all(|v| whole(v) || new(v) || matches!(v, Value::Ellipsis)) {
+            // Whatever is taken of other axes, and new ones, leave the frequencies alone.
+            if parts.iter().all(plain) {
                 let rank = self.graph.shape(signal).len();
-                let used = parts.iter().filter(|v| whole(v)).count();
+                let used = parts.iter().filter(|v| matches!(v, Value::Slice(_) | Value::Int(_))).count();
                 let mut entries = parts.clone();
                 let at = ellipsis.unwrap_or(entries.len());
                 let filler =
                     vec![Value::Slice(Rc::new([Value::None, Value::None, Value::None])); rank.saturating_sub(used)];
                 entries.splice(at..(at + usize::from(ellipsis.is_some())), filler);
                 let axis = rank - 1 - from_right;
-                let place = entries.iter().enumerate().filter(|(_, v)| whole(v)).nth(axis).map(|(i, _)| i);
-                if let (Some(place), Value::Tensor(t)) = (place, self.get_item(&real(signal), index)?) {
+                let place = entries.iter().enumerate().filter(|(_, v)| !v.is_none()).nth(axis);
+                if let Some(place) = place.filter(|(_, v)| whole(v)).map(|(i, _)| i)
+                    && let Value::Tensor(t) = self.get_item(&real(signal), index)?
+                {
                     let signal = self.read(&t)?;
-                    return Ok(value(Complex::Spectrum { signal, from_right: entries.len() - 1 - place, half }));
+                    let from_right = entries[place + 1..].iter().filter(|v| !matches!(v, Value::Int(_))).count();
+                    return Ok(value(Complex::Spectrum { signal, from_right, half }));
                 }
             }
         }
