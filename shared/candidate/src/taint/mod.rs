@@ -17,8 +17,10 @@
 
 mod element;
 mod index;
+mod mask;
 mod mix;
 mod run;
+mod shift;
 mod source;
 mod tensor;
 #[cfg(test)]

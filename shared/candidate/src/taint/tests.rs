@@ -96,7 +96,7 @@ fn a_mean_over_the_own_block_leaks_at_the_mean() {
 }
 
 #[test]
-fn a_mask_one_step_too_wide_leaks_at_the_softmax() {
+fn a_mask_one_step_too_wide_leaks_at_the_mask() {
     let mut p = Plant::new(5);
     p.line(3);
     let s = p.scores();
@@ -111,7 +111,7 @@ fn a_mask_one_step_too_wide_leaks_at_the_softmax() {
     p.line(7);
     let out = p.g.matmul(weights, v).unwrap();
     let w = refuted(&p.taint(out).causality);
-    assert_eq!((w.output_time, w.depends_on_time, w.span.line), (0, 1, 5));
+    assert_eq!((w.output_time, w.depends_on_time, w.span.line), (0, 1, 4));
 }
 
 #[test]

@@ -53,7 +53,7 @@ const PROJECT: &str = "self.p = nn.Linear(d_model, d_model)";
 const LEAKS: &[(&str, &str, u32)] = &[
     ("mean over time", "return self.p(x) + x.mean(dim=1, keepdim=True)", 1),
     ("reversed running sum", "y = self.p(x)\nreturn y.flip(1).cumsum(1).flip(1)", 2),
-    ("wrong diagonal", "y = self.p(x)\nm = torch.ones(x.shape[1], x.shape[1]).tril(1)\nreturn m @ y", 3),
+    ("wrong diagonal", "y = self.p(x)\nm = torch.ones(x.shape[1], x.shape[1]).tril(1)\nreturn m @ y", 2),
     (
         "block mean",
         "B, T, D = x.shape\ny = F.pad(self.p(x), (0, 0, 0, -T % 8))\n\
