@@ -43,7 +43,7 @@ fn change(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |m, (a, b)| m.max((a - b).abs()))
 }
 
-/// Every item is changed from some time on (different times in different items), then one item alone.
+/// One item is changed alone; then every item from some time on, at different times in different items unless they mix.
 pub(super) fn check(graph: &Graph, params: &[Tensor], x: &Tensor, seed: u64) -> Result<Vec<ProbeFinding>, Error> {
     let program = Program::new(only_output(graph), Options::default())?;
     let line = graph.node(graph.outputs[0]).span.line;
@@ -52,8 +52,18 @@ pub(super) fn check(graph: &Graph, params: &[Tensor], x: &Tensor, seed: u64) -> 
     let other = Sequence::new(&normal(&[x.batch, x.time, x.width], &mut Stream::new(seed, "probe change"))?)?;
     let allowed = SAME * y.largest();
     let mut findings = Vec::new();
-    for chosen in starts(x.time).chunks(x.batch) {
-        let starts: Vec<usize> = (0..x.batch).map(|b| *chosen.get(b).unwrap_or(&x.time)).collect();
+    let changed = run(&program, params, &mixed(&x, &other, |b, _| b == 0))?;
+    let leak = (1..x.batch)
+        .flat_map(|b| (0..x.time).map(move |t| (b, t)))
+        .find(|&(b, t)| change(y.at(b, t), changed.at(b, t)) > allowed);
+    if let Some((b, t)) = leak {
+        let message = format!("the output of batch item {b} at time {t} changed when item 0 was changed");
+        findings.push(ProbeFinding { kind: ProbeKind::Batch, line, message });
+    }
+    let at_once = if leak.is_some() { 1 } else { x.batch };
+    for chosen in starts(x.time).chunks(at_once) {
+        let rest = if leak.is_some() { chosen[0] } else { x.time };
+        let starts: Vec<usize> = (0..x.batch).map(|b| *chosen.get(b).unwrap_or(&rest)).collect();
         let changed = run(&program, params, &mixed(&x, &other, |b, t| t >= starts[b]))?;
         let leak = (0..x.batch)
             .flat_map(|b| (0..starts[b]).map(move |t| (b, t)))
@@ -67,14 +77,6 @@ pub(super) fn check(graph: &Graph, params: &[Tensor], x: &Tensor, seed: u64) -> 
             findings.push(ProbeFinding { kind: ProbeKind::Causality, line, message });
             break;
         }
-    }
-    let changed = run(&program, params, &mixed(&x, &other, |b, _| b == 0))?;
-    let leak = (1..x.batch)
-        .flat_map(|b| (0..x.time).map(move |t| (b, t)))
-        .find(|&(b, t)| change(y.at(b, t), changed.at(b, t)) > allowed);
-    if let Some((b, t)) = leak {
-        let message = format!("the output of batch item {b} at time {t} changed when item 0 was changed");
-        findings.push(ProbeFinding { kind: ProbeKind::Batch, line, message });
     }
     Ok(findings)
 }

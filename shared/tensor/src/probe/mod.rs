@@ -4,6 +4,7 @@
 //! every live parameter, and outputs that do not change when the future, another batch item or the total length does
 //! ([`independence`]). Parameters are jittered first, so that what hides behind a zero-initialised gate shows.
 
+mod cut;
 mod independence;
 mod numbers;
 mod run;

@@ -3,48 +3,92 @@
 use candle_core::Tensor;
 use move37_candidate::ir::{DType, Graph, NodeId, Op, ParamKind};
 
+use super::cut::cut;
 use super::run::{ProbeFinding, ProbeKind};
 use crate::exec::constant;
 use crate::rng::Stream;
 use crate::{Error, Options, Program, gradients};
 
-pub(super) fn check(graph: &Graph, params: &[Tensor], x: &Tensor, seed: u64) -> Result<Vec<ProbeFinding>, Error> {
-    let mut graph = graph.clone();
-    let forward = graph.nodes().len();
-    let output = graph.outputs[0];
-    let trained = trained_and_live(&graph);
-    let nodes: Vec<NodeId> = trained.iter().map(|&(_, id)| id).collect();
-    let shape = graph.shape(output).to_vec();
-    let mut stream = Stream::new(seed, "probe cotangent");
-    let weights = (0..shape.iter().product()).map(|_| f64::from(stream.normal())).collect();
-    let line = graph.node(output).span.line;
-    let cotangent = graph.literal(&shape, weights, DType::F32).map_err(|source| Error::Graph { line, source })?;
-    let found = gradients(&mut graph, output, cotangent, &nodes)?;
-    graph.outputs = [output].into_iter().chain(found.iter().flatten().copied()).collect();
-    let program = Program::new(graph.clone(), Options::default())?;
-    let results = program.run(params, std::slice::from_ref(x))?;
-    for tensor in &results {
-        if !floats(tensor)?.iter().all(|v| v.is_finite()) {
-            return Ok(vec![locate(graph, forward, params, x)?]);
-        }
+/// A graph together with its gradients.
+pub(super) struct Differentiated {
+    graph: Graph,
+    /// Number of nodes of the forward pass.
+    forward: usize,
+    /// What the output is weighed with before it is differentiated.
+    pub(super) cotangent: Vec<f64>,
+    trained: Vec<(usize, NodeId)>,
+    /// The gradient of each of `trained`.
+    found: Vec<Option<NodeId>>,
+}
+
+impl Differentiated {
+    pub(super) fn new(graph: &Graph, seed: u64) -> Result<Self, Error> {
+        let mut graph = graph.clone();
+        let (forward, output) = (graph.nodes().len(), graph.outputs[0]);
+        let trained = trained_and_live(&graph);
+        let nodes: Vec<NodeId> = trained.iter().map(|&(_, id)| id).collect();
+        let shape = graph.shape(output).to_vec();
+        let mut stream = Stream::new(seed, "probe cotangent");
+        let cotangent: Vec<f64> = (0..shape.iter().product()).map(|_| f64::from(stream.normal())).collect();
+        let line = graph.node(output).span.line;
+        let weights = graph.literal(&shape, cotangent.clone(), DType::F32);
+        let weights = weights.map_err(|source| Error::Graph { line, source })?;
+        let found = gradients(&mut graph, output, weights, &nodes)?;
+        graph.outputs = [output].into_iter().chain(found.iter().flatten().copied()).collect();
+        Ok(Self { graph, forward, cotangent, trained, found })
     }
-    let mut findings = Vec::new();
-    let mut computed = results.iter().skip(1);
-    for (&(index, _), gradient) in trained.iter().zip(&found) {
-        let zero = match gradient {
-            None => true,
-            Some(_) => floats(computed.next().expect("one result per gradient"))?.iter().all(|&v| v == 0.0),
+
+    /// The output, then the gradients that there are; or the finding that they are not finite at this input.
+    pub(super) fn run(
+        &self,
+        params: &[Tensor],
+        x: &Tensor,
+        what: &str,
+    ) -> Result<Result<Vec<Tensor>, ProbeFinding>, Error> {
+        let program = Program::new(self.graph.clone(), Options::default())?;
+        let results = program.run(params, std::slice::from_ref(x))?;
+        for tensor in &results {
+            if !floats(tensor)?.iter().all(|v| v.is_finite()) {
+                let mut finding = locate(self.graph.clone(), self.forward, params, x)?;
+                finding.message += what;
+                return Ok(Err(finding));
+            }
+        }
+        Ok(Ok(results))
+    }
+
+    /// Live parameters whose gradients are all zero, by where the gradient ends.
+    pub(super) fn without_gradient(
+        &self,
+        original: &Graph,
+        params: &[Tensor],
+        (x, results): (&Tensor, &[Tensor]),
+    ) -> Result<Vec<ProbeFinding>, Error> {
+        let mut computed = results.iter().skip(1);
+        let mut ends: Vec<(u32, Vec<&str>)> = Vec::new();
+        for (&(index, node), gradient) in self.trained.iter().zip(&self.found) {
+            let zero = match gradient {
+                None => true,
+                Some(_) => floats(computed.next().expect("one result per gradient"))?.iter().all(|&v| v == 0.0),
+            };
+            if zero {
+                let param = &self.graph.params[index];
+                let end = cut(original, node, &self.cotangent, params, x)?;
+                let line = end.map_or(param.span.line, |id| original.node(id).span.line);
+                match ends.iter_mut().find(|(l, _)| *l == line) {
+                    Some((_, names)) => names.push(&param.name),
+                    None => ends.push((line, vec![&param.name])),
+                }
+            }
+        }
+        let told = |(line, names): (u32, Vec<&str>)| {
+            let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
+            let names = names[..names.len().min(4)].join(", ");
+            let message = format!("no gradient reaches {names}{more}, although the output depends on it: it ends here");
+            ProbeFinding { kind: ProbeKind::NoGradient, line, message }
         };
-        if zero {
-            let param = &graph.params[index];
-            findings.push(ProbeFinding {
-                kind: ProbeKind::NoGradient,
-                line: param.span.line,
-                message: format!("the output depends on parameter {}, but no gradient reaches it", param.name),
-            });
-        }
+        Ok(ends.into_iter().map(told).collect())
     }
-    Ok(findings)
 }
 
 /// (number of the parameter, its node) of those that the output depends on.
@@ -117,6 +161,6 @@ fn state(values: &[f32]) -> State {
     }
 }
 
-fn floats(tensor: &Tensor) -> Result<Vec<f32>, Error> {
+pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, Error> {
     Ok(tensor.flatten_all()?.to_vec1()?)
 }

@@ -30,7 +30,7 @@ fn a_sound_text_is_admitted_with_nothing_added() {
 fn what_only_running_shows_is_added_with_its_line() {
     let cases = [
         ("pass", "y = torch.log(y)", FindingKind::NonFinite, 12),
-        ("self.w = nn.Parameter(torch.ones(32))", "y = y * torch.sign(self.w)", FindingKind::NoGradient, 8),
+        ("self.w = nn.Parameter(torch.ones(32))", "y = y * torch.sign(self.w)", FindingKind::NoGradient, 12),
         ("pass", "y = y / x.shape[1]", FindingKind::LengthDependent, 12),
     ];
     for (init, forward, kind, line) in cases {
