@@ -11,5 +11,6 @@ mod learning;
 mod probing;
 #[path = "../../../candidate/tests/candidate/programs.rs"]
 mod programs;
+mod sets;
 
 mod support;

@@ -1,0 +1,161 @@
+//! Planted faults are refused at their line, clean programs are admitted and proved. `candidate/tests/faults/README.md`
+//! tells how the programs are marked.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use move37_candidate::cost::ComplexityClass;
+use move37_candidate::finding::FindingKind;
+use move37_candidate::gate::{GateConfig, GateReport, Proof};
+use move37_candidate::language::Dims;
+use move37_tensor::gate::prove;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../candidate");
+
+/// One file of a set.
+pub struct Program {
+    pub name: String,
+    pub text: String,
+    /// The line of the planted fault, and the kinds of finding that are right for it.
+    pub fault: Option<(u32, Vec<FindingKind>)>,
+    quadratic: bool,
+}
+
+impl Program {
+    pub fn config(&self) -> GateConfig {
+        let dims = Dims { batch: 1, time: 128, d_model: 32, num_heads: 4, args: Default::default() };
+        let mut config = GateConfig::new(dims);
+        if self.quadratic {
+            config.max_complexity = ComplexityClass::Quadratic;
+        }
+        config
+    }
+}
+
+fn read(path: &Path) -> Program {
+    let text = std::fs::read_to_string(path).unwrap();
+    let marked: Vec<_> = text
+        .lines()
+        .zip(1u32..)
+        .filter_map(|(line, n)| Some((n, line.split_once("# fault: ")?.1)))
+        .map(|(n, kinds)| {
+            let kind = |k: &str| serde_json::from_value(k.trim().into()).ok();
+            (n, kinds.split('|').filter_map(kind).collect())
+        })
+        .collect();
+    assert!(marked.len() <= 1, "{path:?} is to have one fault");
+    Program {
+        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+        quadratic: text.lines().any(|l| l == "# max_complexity: n^2"),
+        fault: marked.into_iter().next(),
+        text,
+    }
+}
+
+/// The programs of a folder, by name.
+pub fn folder(path: &str) -> Vec<Program> {
+    let entries = std::fs::read_dir(Path::new(ROOT).join(path)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "py"));
+    files.sort();
+    files.iter().map(|f| read(f)).collect()
+}
+
+/// Everything that is to be admitted and proved.
+pub fn clean() -> Vec<Program> {
+    let folders = ["tests/clean", "tests/candidate/programs", "seeds"];
+    let mut programs: Vec<Program> = folders.into_iter().flat_map(folder).collect();
+    for program in &mut programs {
+        program.quadratic |= QUADRATIC.contains(&program.name.as_str());
+    }
+    programs
+}
+
+/// Programs without a marker whose cost is quadratic by design.
+const QUADRATIC: &[&str] =
+    &["alibi_differential", "grouped_query_rope", "log_linear_attention", "mamba2_ssd", "mlstm", "softmax_attention"];
+
+/// What `f` makes of every program, on as many threads as there are processors.
+pub fn each<R: Send>(programs: &[Program], f: impl Fn(&Program) -> R + Sync) -> Vec<R> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let threads = thread::available_parallelism().map_or(1, Into::into);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((i, program)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, programs.get(i)?)))
+                {
+                    let result = f(program);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((i, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    results.sort_by_key(|r| r.0);
+    results.into_iter().map(|r| r.1).collect()
+}
+
+fn told(report: &GateReport) -> String {
+    let findings = report.findings.iter().map(|f| format!("{}:{} {}", f.line, f.kind, f.message));
+    findings.collect::<Vec<_>>().join("\n        ")
+}
+
+/// What no check names at its line yet.
+const MISSING: &[&str] =
+    &["branch_on_batch", "division_by_length", "leak_at_long_sequences", "linspace_decay", "normalised_positions"];
+
+#[test]
+fn every_planted_fault_is_refused_at_its_line() {
+    let programs = folder("tests/faults");
+    let reports = each(&programs, |p| prove(&p.text, &p.config()));
+    let (mut wrong, mut kinds) = (Vec::new(), std::collections::BTreeMap::new());
+    println!("{:<36} {:>5} {:<34} found", "program", "line", "expected");
+    for (program, report) in programs.iter().zip(&reports) {
+        let (line, expected) = program.fault.clone().unwrap_or_else(|| panic!("{} has no marker", program.name));
+        let found = report.findings.iter().find(|f| f.line == line && expected.contains(&f.kind));
+        let names = expected.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
+        let caught = !report.admitted && found.is_some();
+        let shown = match found {
+            Some(f) => format!("{} at {}", f.kind, f.line),
+            None => format!("MISSED: {}", told(report)),
+        };
+        println!("{:<36} {line:>5} {names:<34} {shown}", program.name);
+        *kinds.entry(expected[0]).or_insert(0) += 1;
+        assert!(!caught || !MISSING.contains(&program.name.as_str()), "{} is caught now", program.name);
+        if !caught && !MISSING.contains(&program.name.as_str()) {
+            wrong.push(format!("{} (line {line}, {names}): {}", program.name, told(report)));
+        }
+    }
+    let caught = programs.len() - wrong.len() - MISSING.len();
+    println!("{caught} of {} caught at their line; {kinds:?}", programs.len());
+    assert!(programs.len() >= 66);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_clean_program_is_admitted_and_proved() {
+    let programs = clean();
+    let reports = each(&programs, |p| prove(&p.text, &p.config()));
+    let mut refused = Vec::new();
+    let mut proved = 0;
+    println!("{:<36} {:<10} {:<10}", "program", "causality", "batch");
+    for (program, report) in programs.iter().zip(&reports) {
+        assert_eq!(program.fault, None, "{} is clean", program.name);
+        println!("{:<36} {:<10} {:<10}", program.name, name(report.causality), name(report.batch_independence));
+        proved += usize::from(report.causality == Proof::Proved && report.batch_independence == Proof::Proved);
+        if !report.admitted {
+            refused.push(format!("{}: {}", program.name, told(report)));
+        }
+    }
+    println!("{} of {} admitted, {proved} proved", programs.len() - refused.len(), programs.len());
+    assert!(programs.len() >= 66);
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    assert!(proved * 100 >= programs.len() * 95, "{proved} of {}", programs.len());
+}
+
+fn name(proof: Proof) -> String {
+    serde_json::to_value(proof).unwrap().as_str().unwrap().to_owned()
+}
