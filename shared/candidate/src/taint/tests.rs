@@ -412,7 +412,7 @@ fn program(steps: &[(u8, usize, usize)]) -> Graph {
     for (n, &(what, a, b)) in steps.iter().enumerate() {
         let (a, b) = (made[a % made.len()], made[b % made.len()]);
         let axis: Axis = 1 + n % 2;
-        let next = match what % 17 {
+        let next = match what % 29 {
             0 => p.g.add(a, b),
             1 => p.g.mul(a, b),
             2 => p.g.apply(Op::CumSum(axis), &[a]),
@@ -463,9 +463,77 @@ fn program(steps: &[(u8, usize, usize)]) -> Graph {
                 let part = p.g.slice(b, axis, 1, 2, 1).unwrap();
                 p.g.apply(Op::IndexAdd(axis), &[a, index, part])
             }
-            _ => {
+            16 => {
                 let y = p.g.unary(Unary::Tanh, a).unwrap();
                 p.g.apply(Op::CumProd(axis), &[y])
+            }
+            17 => {
+                let mask = p.lower(4, 4, b.index() as f64 % 3.0 - 1.0);
+                let hidden = p.g.scalar(f64::NEG_INFINITY).unwrap();
+                let s = p.g.select(mask, a, hidden).unwrap();
+                let weights = p.g.apply(Op::LogSoftmax(2), &[s]).unwrap();
+                p.g.unary(Unary::Exp, weights)
+            }
+            18 => {
+                let (a, b) = (p.g.pad(a, 2, 0, 2, 0.0).unwrap(), p.g.pad(b, 2, 0, 2, 0.0).unwrap());
+                let y = p.g.apply(Op::CircularConv, &[a, b]).unwrap();
+                p.g.slice(y, 2, 1, 4, 1)
+            }
+            19 => {
+                let kind = [Reduction::Sum, Reduction::Min, Reduction::Prod][n % 3];
+                let y = p.g.reduce(kind, a, &[axis]).unwrap();
+                p.g.add(b, y)
+            }
+            20 => {
+                let best = p.g.apply(Op::ArgMax(axis), &[a]).unwrap();
+                let shape: [usize; 3] = if axis == 1 { [2, 1, 4] } else { [2, 4, 1] };
+                let best = p.g.reshape(best, &shape).unwrap();
+                let read = p.g.apply(Op::Gather(axis), &[b, best]).unwrap();
+                p.g.add(a, read)
+            }
+            21 => {
+                let order = p.g.apply(Op::ArgSort { axis, descending: false }, &[a]).unwrap();
+                p.g.apply(Op::ScatterAdd(axis), &[a, order, b])
+            }
+            22 => {
+                let index = p.g.literal(&[4], vec![1.0, 0.0, 3.0, 2.0], DType::I64).unwrap();
+                p.g.apply(Op::IndexSelect(axis), &[a, index])
+            }
+            23 => {
+                let (mask, hidden) = (p.lower(4, 4, b.index() as f64 % 3.0 - 1.0), p.g.scalar(-1e9).unwrap());
+                let s = p.g.select(mask, a, hidden).unwrap();
+                let top = p.g.reduce(Reduction::Max, s, &[2]).unwrap();
+                let y = p.g.sub(s, top).unwrap();
+                p.g.unary(Unary::Exp, y)
+            }
+            24 => {
+                let (mask, one) = (p.lower(4, 4, 0.0), p.g.scalar(1.0).unwrap());
+                let mask = p.g.cast(mask, DType::F32).unwrap();
+                let y = p.g.mul(a, mask).unwrap();
+                let y = p.g.add(y, one).unwrap();
+                p.g.binary([Binary::Maximum, Binary::Minimum][n % 2], y, b)
+            }
+            25 => {
+                let mask = p.lower(4, 4, b.index() as f64 % 3.0 - 1.0);
+                let zero = p.g.scalar(0.0).unwrap();
+                let y = p.g.select(mask, a, zero).unwrap();
+                p.g.apply(Op::CumProd(axis), &[y])
+            }
+            26 => {
+                let above = p.g.compare(Compare::Ge, a, b).unwrap();
+                let mask = p.lower(4, 4, 0.0);
+                let both = p.g.binary([Binary::And, Binary::Or][n % 2], above, mask).unwrap();
+                p.g.select(both, a, b)
+            }
+            27 => {
+                let y = p.g.reshape(a, &[2, 2, 2, 4]).unwrap();
+                let y = p.g.permute(y, &[0, 2, 1, 3]).unwrap();
+                p.g.reshape(y, &[2, 4, 4])
+            }
+            _ => {
+                let rest = p.g.slice(a, 0, 0, 1, 1).unwrap();
+                let first = p.g.slice(b, 0, 1, 1, 1).unwrap();
+                p.g.cat(&[first, rest], 0)
             }
         };
         made.push(next.unwrap());
@@ -475,7 +543,7 @@ fn program(steps: &[(u8, usize, usize)]) -> Graph {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     /// Changing input steps beyond an output element's bound never changes it; a known value is the value.
     #[test]

@@ -8,6 +8,7 @@ mod gate;
 mod gradients;
 mod layers;
 mod learning;
+mod mutants;
 mod probing;
 #[path = "../../../candidate/tests/candidate/programs.rs"]
 mod programs;
