@@ -2,7 +2,7 @@
 
 use super::element::{Element, Latest, NONE, ROWS};
 use super::tensor::Tensor;
-use super::transfer::transfer;
+use super::transfer::{Operand, transfer};
 use super::verdict::{Taint, Verdict, Witness};
 use super::witness::{Bound, Forbidden, blame};
 use crate::ir::{Graph, NodeId, Op, ParamKind};
@@ -28,33 +28,36 @@ pub enum Error {
     },
     /// Its elements are too many to look at one by one.
     #[error(
-        "look at {elements} elements and {terms} terms of products one by one (at most {MAX_ELEMENTS} and {MAX_TERMS}); \
-         the largest result is made at line {line}"
+        "look at {elements} elements one by one (at most {MAX_ELEMENTS}); the largest result is made at line {line}"
     )]
     Large {
         /// Line of the largest result.
         line: u32,
         /// Elements of all results.
         elements: u64,
-        /// Terms of all products.
-        terms: u64,
+    },
+    /// Its products have too many terms to look at one by one.
+    #[error("look at more than {MAX_TERMS} terms of products one by one; the last are those of line {line}")]
+    Products {
+        /// Line of the product that is too much.
+        line: u32,
     },
 }
 
 /// Most elements of all results together; one takes 24 bytes and some 50 ns.
 const MAX_ELEMENTS: u64 = 1 << 27;
-/// Most terms of all products together.
-const MAX_TERMS: u64 = 1 << 32;
+/// Most terms of all products together; one takes some 5 ns.
+const MAX_TERMS: u64 = 1 << 30;
 
 /// Analyse a graph whose inputs and outputs are `[2, T, ..]`: batch, time, the rest.
 pub fn analyse(graph: &Graph) -> Result<Taint, Error> {
     check(graph)?;
-    let states = interpret(graph, false);
+    let states = interpret(graph, false)?;
     let causality = |_: usize, time: usize| [i16::try_from(time).unwrap_or(i16::MAX); ROWS];
     let rows = |row: usize, _: usize| [if row == 0 { i16::MAX } else { -1 }, if row == 1 { i16::MAX } else { -1 }];
     let found = [worst(graph, &states, causality), worst(graph, &states, rows)];
     // Only a leak needs the states of all nodes.
-    let all = found.iter().any(Option::is_some).then(|| interpret(graph, true));
+    let all = found.iter().any(Option::is_some).then(|| interpret(graph, true)).transpose()?;
     let [causality, batch_independence] = found.map(|leak| match (leak, &all) {
         (Some(leak), Some(states)) => leak.verdict(graph, states),
         _ => Verdict::Proved,
@@ -65,7 +68,7 @@ pub fn analyse(graph: &Graph) -> Result<Taint, Error> {
 /// What is known of every element of every output, row-major.
 pub fn output_elements(graph: &Graph) -> Result<Vec<Vec<Element>>, Error> {
     check(graph)?;
-    let states = interpret(graph, false);
+    let states = interpret(graph, false)?;
     let elements = |id: &NodeId| state(&states, *id).elements(graph.node(*id).elements()).to_vec();
     Ok(graph.outputs.iter().map(elements).collect())
 }
@@ -87,20 +90,25 @@ fn check(graph: &Graph) -> Result<(), Error> {
 
 fn affordable(graph: &Graph) -> Result<(), Error> {
     let live = graph.reachable(&graph.outputs);
-    let (mut all, mut terms, mut largest) = (0u64, 0u64, (0, 0));
-    for (node, _) in graph.nodes().iter().zip(&live).filter(|(_, live)| **live) {
-        let elements = node.elements() as u64;
-        all = all.saturating_add(elements);
-        if node.op == Op::Matmul {
-            let each = graph.shape(node.inputs[0]).last().map_or(1, |&k| k as u64);
-            terms = terms.saturating_add(elements.saturating_mul(each));
-        }
-        largest = largest.max((elements, node.span.line));
-    }
-    match all > MAX_ELEMENTS || terms > MAX_TERMS {
-        true => Err(Error::Large { line: largest.1, elements: all, terms }),
+    let made = graph.nodes().iter().zip(&live).filter(|(_, live)| **live).map(|(node, _)| node);
+    let elements = made.clone().fold(0u64, |n, node| n.saturating_add(node.elements() as u64));
+    let largest = made.max_by_key(|node| node.elements()).map_or(0, |node| node.span.line);
+    match elements > MAX_ELEMENTS {
+        true => Err(Error::Large { line: largest, elements }),
         false => Ok(()),
     }
+}
+
+/// Terms that a product is looked at by; one without exact zeros is looked at by rows and columns.
+fn terms(op: &Op, shape: &[usize], operands: &[Operand<'_>]) -> u64 {
+    let n = shape.iter().product::<usize>() as u64;
+    let each = match op {
+        Op::Matmul if operands.iter().any(|o| o.1.has_zero()) => operands[0].0.last(),
+        Op::CircularConv => shape.last(),
+        Op::DepthwiseConv { .. } => operands[1].0.last(),
+        _ => None,
+    };
+    each.map_or(0, |&each| n.saturating_mul(each as u64))
 }
 
 /// The state of a node that has been kept.
@@ -108,7 +116,7 @@ pub fn state(states: &[Option<Tensor>], id: NodeId) -> &Tensor {
     states[id.index()].as_ref().expect("an operand of a live node is kept until its last use")
 }
 
-fn interpret(graph: &Graph, keep: bool) -> Vec<Option<Tensor>> {
+fn interpret(graph: &Graph, keep: bool) -> Result<Vec<Option<Tensor>>, Error> {
     let nodes = graph.nodes();
     let init = |op: &Op| match op {
         Op::Param(i) if graph.params[*i as usize].kind == ParamKind::Buffer => Some(graph.params[*i as usize].init),
@@ -126,6 +134,7 @@ fn interpret(graph: &Graph, keep: bool) -> Vec<Option<Tensor>> {
         }
     }
     let mut states: Vec<Option<Tensor>> = vec![None; nodes.len()];
+    let mut products = 0u64;
     for (i, node) in nodes.iter().enumerate() {
         if last_use[i].is_none() {
             continue;
@@ -138,6 +147,10 @@ fn interpret(graph: &Graph, keep: bool) -> Vec<Option<Tensor>> {
             },
             _ => {
                 let operands: Vec<_> = node.inputs.iter().map(|&id| (graph.shape(id), state(&states, id))).collect();
+                products = products.saturating_add(terms(&node.op, &node.shape, &operands));
+                if products > MAX_TERMS {
+                    return Err(Error::Products { line: node.span.line });
+                }
                 transfer(node, &operands)
             }
         };
@@ -150,7 +163,7 @@ fn interpret(graph: &Graph, keep: bool) -> Vec<Option<Tensor>> {
             }
         }
     }
-    states
+    Ok(states)
 }
 
 fn input(shape: &[usize]) -> Tensor {
