@@ -6,7 +6,8 @@ use clap::Parser;
 use serde_json::json;
 
 use crate::command::{
-    bench, campaign, check, config, dead_letters, doctor, explain, forward, replay, run, tail, topics, train,
+    bench, campaign, candidate, check, config, dead_letters, doctor, explain, forward, language, replay, run, tail,
+    topics, train,
 };
 use crate::failure::{Answer, Failure};
 use crate::output;
@@ -31,6 +32,8 @@ enum Command {
     Explain(explain::Arguments),
     Tail(tail::Arguments),
     Campaign(campaign::Arguments),
+    Candidate(candidate::Arguments),
+    Language(language::Arguments),
     Config(config::Arguments),
     Topics(topics::Arguments),
     DeadLetters(dead_letters::Arguments),
@@ -66,6 +69,8 @@ impl Command {
             Command::Explain(arguments) => arguments.json,
             Command::Tail(arguments) => arguments.json,
             Command::Campaign(arguments) => arguments.json(),
+            Command::Candidate(arguments) => arguments.json(),
+            Command::Language(arguments) => arguments.json,
             Command::Config(arguments) => arguments.json(),
             Command::Topics(arguments) => arguments.json(),
             Command::DeadLetters(arguments) => arguments.json,
@@ -84,6 +89,8 @@ impl Command {
             Command::Explain(arguments) => block_on(explain::run(arguments)),
             Command::Tail(arguments) => block_on(tail::run(arguments)),
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
+            Command::Candidate(arguments) => block_on(candidate::run(arguments)),
+            Command::Language(arguments) => language::run(arguments),
             Command::Config(arguments) => config::run(arguments),
             Command::Topics(arguments) => block_on(topics::run(arguments)),
             Command::DeadLetters(arguments) => block_on(dead_letters::run(arguments)),

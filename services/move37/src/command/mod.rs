@@ -2,12 +2,14 @@
 
 pub mod bench;
 pub mod campaign;
+pub mod candidate;
 pub mod check;
 pub mod config;
 pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
 pub mod forward;
+pub mod language;
 mod layer;
 pub mod replay;
 pub mod run;

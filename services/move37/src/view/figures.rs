@@ -40,6 +40,15 @@ pub fn flops(value: f64) -> String {
     }
 }
 
+/// Bytes with a unit: `16.4 KiB`.
+pub fn bytes(value: f64) -> String {
+    let units = [(30, "G"), (20, "M"), (10, "K")];
+    match units.into_iter().map(|(power, unit)| (f64::from(1u32 << power), unit)).find(|(size, _)| value >= *size) {
+        Some((size, unit)) => format!("{:.1} {unit}iB", value / size),
+        None => format!("{value:.0} B"),
+    }
+}
+
 /// `45 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -83,6 +92,8 @@ mod tests {
         assert_eq!(count(34_816), "34,816");
         assert_eq!(count(1_000_000), "1,000,000");
         assert_eq!(flops(3.21e9), "3.2 GFLOP");
+        assert_eq!(bytes(16_800.0), "16.4 KiB");
+        assert_eq!(bytes(12.0), "12 B");
         assert_eq!(duration(Duration::from_secs(200)), "3 min 20 s");
         assert_eq!(duration(Duration::from_secs(7500)), "2 h 5 min");
     }

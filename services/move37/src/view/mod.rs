@@ -1,11 +1,12 @@
 //! What people see of a log. Pure: facts in, views out; nothing here reads a file, a clock or a terminal.
 //!
 //! [`Book`] holds the judged facts of a log with their causes. [`CampaignView`] is one campaign as it stands: lanes,
-//! experiments, leaderboard, ledger; [`report`] prints it as a page. [`headline`] says a fact in one line, and
-//! [`causes`] walks back from one.
+//! experiments, leaderboard, ledger; [`report`] prints it as a page. [`card()`] describes an
+//! exported layer, [`headline`] says a fact in one line, and [`causes`] walks back from one.
 
 mod book;
 mod campaign;
+mod card;
 pub mod causes;
 mod experiment;
 mod figures;
@@ -16,8 +17,9 @@ mod workers;
 
 pub use book::Book;
 pub use campaign::{CampaignView, Phase, SERVICES};
+pub use card::{Weights, card};
 pub use experiment::Experiment;
-pub use figures::{count, duration, flops, number, one_line};
+pub use figures::{bytes, count, duration, flops, number, one_line};
 pub use headline::headline;
 pub use report::{LANES, lane_line, lane_lines, report};
 pub use story::story_line;

@@ -25,7 +25,7 @@ impl Backend for Candle {
         let trained = self
             .fetch(job)
             .and_then(|()| state.map(Checkpoint::read).transpose())
-            .and_then(|from| run(&spec(job, self.threads), &self.data, from.as_ref(), observer, cancel));
+            .and_then(|from| run(&job_spec(job, self.threads), &self.data, from.as_ref(), observer, cancel));
         match trained {
             Ok(outcome) => Outcome::Completed(Box::new(result(job, outcome))),
             Err(error) => failure(&error),
@@ -65,7 +65,8 @@ fn failure(error: &Error) -> Outcome {
     }
 }
 
-fn spec(job: &Job, threads: usize) -> JobSpec {
+/// A job as the training crate takes it.
+pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
     let length = size(job.task.sequence);
     let task = match &job.task.kind {
         TaskKind::Bytes { corpus } => TaskSpec::Bytes { corpus: corpus.hash, length },

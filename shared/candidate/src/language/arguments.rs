@@ -1,5 +1,6 @@
 //! What a layer is constructed with.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Expr};
@@ -7,7 +8,7 @@ use ruff_python_ast::{self as ast, Expr};
 use super::interp::Interp;
 use super::root::Fail;
 use super::value::{Class, Value};
-use super::{ArgValue, Dims};
+use super::{ArgValue, Configuration, Construction, Dims};
 use crate::finding::{Finding, FindingKind};
 use crate::ir::Span;
 
@@ -18,21 +19,24 @@ pub const WIDTH: &[&str] =
 pub const HEADS: &[&str] =
     &["num_heads", "n_heads", "heads", "n_head", "num_attention_heads", "nheads", "nhead", "num_head"];
 
-/// What the constructor is called with.
+/// Keyword arguments.
+type Named = Vec<(String, Value)>;
+
+/// What the constructor is called with; and the fields of the configuration object among it that were set.
 pub fn constructor_arguments(
     s: &mut Interp<'_>,
     class: &Rc<Class>,
     dims: &Dims,
     place: Span,
-) -> Result<Vec<(String, Value)>, Fail> {
+) -> Result<(Named, Named), Fail> {
     let Some(Value::Function(init)) = class.find("__init__") else {
-        return Ok(vec![]);
+        return Ok((vec![], vec![]));
     };
     let code = s.codes[init.code];
-    let Some(params) = code.params else { return Ok(vec![]) };
+    let Some(params) = code.params else { return Ok((vec![], vec![])) };
     let mut named = Vec::new();
-    // Arguments that the configuration object takes.
-    let mut taken: Vec<String> = Vec::new();
+    // What the configuration object takes, and what was set of it.
+    let (mut taken, mut set): (Vec<String>, Named) = Default::default();
     let all: Vec<&ast::ParameterWithDefault> =
         params.posonlyargs.iter().chain(&params.args).skip(1).chain(&params.kwonlyargs).collect();
     let names: Vec<&str> = all.iter().map(|p| p.parameter.name.as_str()).collect();
@@ -52,9 +56,9 @@ pub fn constructor_arguments(
             }
             "head_dim" | "d_head" | "dim_head" | "head_size" if required && dims.num_heads > 0 => int(head_dim),
             "layer_idx" | "layer_id" if required => int(0),
-            "config" | "cfg" if required => configuration(s, p, dims)?.map(|(value, fields)| {
-                taken = fields;
-                value
+            "config" | "cfg" if required => configuration(s, p, dims)?.map(|configured| {
+                (taken, set) = (configured.fields, configured.set);
+                configured.object
             }),
             _ => None,
         };
@@ -86,16 +90,45 @@ pub fn constructor_arguments(
             }
         }
     }
-    Ok(named)
+    Ok((named, set))
 }
 
-/// An object of the annotated configuration class, its fields set from the model's dimensions; and the names of all
-/// of them.
-fn configuration(
-    s: &mut Interp<'_>,
-    p: &ast::ParameterWithDefault,
-    dims: &Dims,
-) -> Result<Option<(Value, Vec<String>)>, Fail> {
+/// The arguments in the form in which they are told: a configuration object by its class and the fields that were set.
+pub fn construction(named: &[(String, Value)], fields: &[(String, Value)]) -> Construction {
+    let simple = |pairs: &[(String, Value)]| -> BTreeMap<String, ArgValue> {
+        pairs.iter().filter_map(|(name, value)| Some((name.clone(), told(value)?))).collect()
+    };
+    let config = named.iter().find_map(|(parameter, value)| match value {
+        Value::Instance(object) => Some(Configuration {
+            parameter: parameter.clone(),
+            class: object.class.name.to_string(),
+            fields: simple(fields),
+        }),
+        _ => None,
+    });
+    Construction { arguments: simple(named), config }
+}
+
+fn told(value: &Value) -> Option<ArgValue> {
+    Some(match value {
+        Value::None => ArgValue::None,
+        Value::Bool(b) => ArgValue::Bool(*b),
+        Value::Int(i) => ArgValue::Int(*i),
+        Value::Float(x) => ArgValue::Float(*x),
+        Value::Str(text) => ArgValue::Str(text.to_string()),
+        _ => return None,
+    })
+}
+
+/// A configuration object, the fields that it can have, and those that were set.
+struct Configured {
+    object: Value,
+    fields: Vec<String>,
+    set: Named,
+}
+
+/// An object of the annotated configuration class, its fields set from the model's dimensions.
+fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims) -> Result<Option<Configured>, Fail> {
     let annotated = match p.parameter.annotation.as_deref() {
         Some(Expr::Name(name)) => Some(name.id.to_string()),
         Some(Expr::StringLiteral(text)) => Some(text.value.to_str().to_owned()),
@@ -142,7 +175,7 @@ fn configuration(
         named.push((field.to_string(), value));
     }
     let fields = fields.iter().map(|f| f.to_string()).collect();
-    Ok(Some((s.instantiate(&class, vec![], named)?, fields)))
+    Ok(Some(Configured { object: s.instantiate(&class, vec![], named.clone())?, fields, set: named }))
 }
 
 fn argument(value: &ArgValue) -> Value {

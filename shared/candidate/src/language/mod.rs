@@ -113,6 +113,26 @@ pub struct Note {
     pub text: String,
 }
 
+/// What the layer was constructed with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Construction {
+    /// Keyword arguments, a configuration object aside.
+    pub arguments: BTreeMap<String, ArgValue>,
+    /// The configuration object.
+    pub config: Option<Configuration>,
+}
+
+/// A configuration object that the layer takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The constructor's parameter.
+    pub parameter: String,
+    /// Its class, of the text or of a library.
+    pub class: String,
+    /// The fields that were set; all others have the defaults of the class.
+    pub fields: BTreeMap<String, ArgValue>,
+}
+
 /// A name of the layer's `state_dict`, or of a buffer that PyTorch leaves out of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -151,6 +171,8 @@ pub struct Traced {
     pub graph: Graph,
     /// The class that was used.
     pub class: String,
+    /// What it was constructed with.
+    pub construction: Construction,
     /// What PyTorch's `state_dict` calls its tensors.
     pub state: Vec<State>,
     /// Dropout ignored, dtypes widened and the like.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::imports::MODULES;
 use super::{Limits, arguments, builtins, library};
+use crate::finding::FindingKind;
 
 /// One page: what a candidate may import and call, what it is called with, and what is refused.
 pub fn reference() -> String {
@@ -52,6 +53,10 @@ pub fn reference() -> String {
     for (name, why) in builtins::refused() {
         let _ = writeln!(page, "- `nn.{name}`: {why}.");
     }
+    let _ = writeln!(page, "\n## Findings\n\n{FINDINGS}\n");
+    for kind in FindingKind::ALL {
+        let _ = writeln!(page, "- `{kind}`: {}", kind.remedy());
+    }
     page
 }
 
@@ -86,6 +91,9 @@ counter, cache or buffer that the next call would see. Functions, lambdas, closu
 and slice assignment work as in Python; `@torch.compile` and the like change nothing; `TYPE_CHECKING` is false.
 
 ";
+
+const FINDINGS: &str = "\
+The gate names the line of each fault and its kind. What to do about each kind:";
 
 const REFUSED: &str = "\
 - Control flow that depends on values of tensors (shapes are fine): use `torch.where` or a mask.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Stmt};
 use ruff_text_size::Ranged;
 
-use super::arguments::constructor_arguments;
+use super::arguments::{construction, constructor_arguments};
 use super::builtins::install;
 use super::interp::{Body, Eval, Interp, Stop};
 use super::names::name_parameters;
@@ -89,8 +89,8 @@ fn layer<'a>(
     });
     let place = place.unwrap_or(Span { line: 1, column: 1 });
     s.at_span(place);
-    let named = constructor_arguments(s, &class, dims, place)?;
-    let object = s.instantiate(&class, vec![], named)?;
+    let (named, fields) = constructor_arguments(s, &class, dims, place)?;
+    let object = s.instantiate(&class, vec![], named.clone())?;
     let Value::Instance(root) = &object else {
         return Err(s.fault(FindingKind::Type, format!("{name}() does not make a module")).into_stop());
     };
@@ -117,7 +117,8 @@ fn layer<'a>(
         return Err(Fail::Stop(Stop::Poisoned));
     }
     let (graph, notes) = (std::mem::take(&mut s.graph), std::mem::take(&mut s.notes));
-    Ok(Traced { graph, class: name.to_owned(), state, notes, hidden_state })
+    let construction = construction(&named, &fields);
+    Ok(Traced { graph, class: name.to_owned(), construction, state, notes, hidden_state })
 }
 
 impl Finding {

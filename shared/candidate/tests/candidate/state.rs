@@ -99,6 +99,8 @@ class Layer(nn.Module):
         let traced = trace(text, &Dims { num_heads, ..dims(1, 4) }, &Options::default())?;
         Ok::<_, Vec<_>>(traced.graph.params[0].shape.clone())
     };
+    let traced = trace(text, &dims(1, 4), &Options::default()).unwrap();
+    assert_eq!(traced.construction.arguments["d_model"], ArgValue::Int(32));
     assert_eq!(shape(text, 0).unwrap(), [16, 32]);
     assert_eq!(shape(text, 4).unwrap(), [4, 32]);
     let findings = shape(&text.replace("num_heads=16", "num_heads"), 0).unwrap_err();
@@ -128,6 +130,12 @@ class Layer(nn.Module):
         let args = [(name.to_owned(), ArgValue::Int(7))].into();
         trace(text, &Dims { args, ..dims(1, 4) }, &Options::default())
     };
-    assert_eq!(with("inner").unwrap().graph.params[0].shape, [7, 32]);
+    let traced = with("inner").unwrap();
+    assert_eq!(traced.graph.params[0].shape, [7, 32]);
+    let config = traced.construction.config.unwrap();
+    assert_eq!((config.parameter.as_str(), config.class.as_str()), ("config", "LayerConfig"));
+    assert_eq!(config.fields["inner"], ArgValue::Int(7));
+    assert_eq!(config.fields["hidden_size"], ArgValue::Int(32));
+    assert!(traced.construction.arguments.is_empty());
     assert!(with("iner").unwrap_err()[0].message.contains("no constructor argument 'iner'"));
 }
