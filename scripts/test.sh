@@ -59,6 +59,7 @@ step "AsyncAPI" 3 bash scripts/asyncapi.sh
 step "consumers in Python" 5 bash scripts/python.sh
 step "a campaign from end to end" 15 bash tests/acceptance/loop.sh --config tests/acceptance/tiny.toml
 step "hostile texts" 5 "$target/debug/hostile" --inputs 3000 --seed 1 --out "$target/hostile"
+step "candidates" 10 bash tests/acceptance/candidates.sh
 step "bad input" 5 bash tests/acceptance/bad-input.sh
 step "kill -9, four times" 10 bash tests/acceptance/crash.sh 4
 step "a training goes on" 5 bash tests/acceptance/resume.sh 1

@@ -168,7 +168,7 @@ fn gate(page: &mut String, experiment: &Experiment) {
     }
     if let Some(complexity) = gate.complexity {
         let class = serde_json::to_value(complexity).ok().and_then(|v| v.as_str().map(str::to_owned));
-        let _ = writeln!(page, "- growth with the length: {}", class.unwrap_or_default());
+        let _ = writeln!(page, "- growth with the length: O({})", class.unwrap_or_default());
     }
     if let Some(state) = &gate.state {
         let grows = match state.bytes_per_step > 0.0 {

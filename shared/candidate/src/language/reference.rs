@@ -26,11 +26,20 @@ pub fn reference() -> String {
          chunks.\n",
         limits.ticks, limits.nodes, limits.calls, limits.elements, limits.length
     );
-    let _ = writeln!(page, "## Imports\n\n{}, and from `fla` what is listed below.\n", code(MODULES));
+    let _ = writeln!(page, "## Imports\n{}, and from `fla` what is listed below.\n", code(MODULES));
+    for (title, place) in
+        [("torch", builtins::TORCH), ("torch.nn.functional", builtins::F), ("Tensor methods", builtins::METHOD)]
+    {
+        let own = match place {
+            builtins::METHOD => library::methods(),
+            _ => library::additions(title),
+        };
+        section(&mut page, title, builtins::names(place).chain(own));
+    }
+    section(&mut page, "torch.nn", builtins::classes().chain(library::additions("torch.nn")));
+    section(&mut page, "fla", library::names("fla").into_iter());
+    let _ = writeln!(page, "## Others\n");
     for (title, place) in [
-        ("torch", builtins::TORCH),
-        ("torch.nn.functional", builtins::F),
-        ("Tensor methods", builtins::METHOD),
         ("torch.linalg", builtins::LINALG),
         ("torch.special", builtins::SPECIAL),
         ("torch.fft", builtins::FFT),
@@ -40,38 +49,49 @@ pub fn reference() -> String {
         ("Python", builtins::PYTHON),
     ] {
         let own = match place {
-            builtins::METHOD => library::methods(),
-            builtins::TORCH | builtins::F | builtins::LINALG | builtins::EINOPS => library::additions(title),
+            builtins::LINALG | builtins::EINOPS => library::additions(title),
             _ => vec![],
         };
-        section(&mut page, title, builtins::names(place).chain(own));
+        item(&mut page, title, builtins::names(place).chain(own));
     }
-    section(&mut page, "torch.nn", builtins::classes().chain(library::additions("torch.nn")));
-    section(&mut page, "einops.layers.torch", library::additions("einops.layers.torch").into_iter());
-    section(&mut page, "fla", library::names("fla").into_iter());
-    let _ = writeln!(page, "## Refused\n\n{REFUSED}");
+    item(&mut page, "einops.layers.torch", library::additions("einops.layers.torch").into_iter());
+    page.push('\n');
+    let _ = writeln!(page, "## Refused\n{REFUSED}");
     for (name, why) in builtins::refused() {
         let _ = writeln!(page, "- `nn.{name}`: {why}.");
     }
-    let _ = writeln!(page, "\n## Findings\n\n{FINDINGS}\n");
-    for kind in FindingKind::ALL {
-        let _ = writeln!(page, "- `{kind}`: {}", kind.remedy());
-    }
+    let _ = writeln!(page, "\n## Findings\n{FINDINGS}\n");
+    let kinds = FindingKind::ALL.map(|kind| format!("`{kind}`: {}", kind.remedy()));
+    wrap(&mut page, kinds.iter().flat_map(|kind| kind.split(' ')));
     page
 }
 
 fn section<'a>(page: &mut String, title: &str, names: impl Iterator<Item = &'a str>) {
-    let names: BTreeSet<&str> = names.filter(|n| !n.contains(' ')).collect();
-    let _ = writeln!(page, "## {title}\n");
+    let _ = writeln!(page, "## {title}");
+    wrap(page, sorted(names).into_iter());
+    page.push('\n');
+}
+
+/// A section of few names.
+fn item<'a>(page: &mut String, title: &str, names: impl Iterator<Item = &'a str>) {
+    wrap(page, ["-", &format!("`{title}`:")].into_iter().chain(sorted(names)));
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    names.filter(|n| !n.contains(' ')).collect()
+}
+
+/// Words in lines of a page's width.
+fn wrap<'a>(page: &mut String, words: impl Iterator<Item = &'a str>) {
     let mut line = String::new();
-    for name in names {
-        if line.len() + name.len() + 1 > 118 {
+    for word in words {
+        if line.len() + word.len() + 1 > 118 {
             let _ = writeln!(page, "{}", line.trim_end());
             line.clear();
         }
-        let _ = write!(line, "{name} ");
+        let _ = write!(line, "{word} ");
     }
-    let _ = writeln!(page, "{}\n", line.trim_end());
+    let _ = writeln!(page, "{}", line.trim_end());
 }
 
 const INTRODUCTION: &str = "\

@@ -13,7 +13,7 @@ const WIDTH: usize = 100;
 /// Lines of the text that are shown.
 const ROWS: usize = 30;
 /// Cells of a bar.
-const BAR: usize = 8;
+const BAR: usize = 6;
 
 /// What a function or class of the text costs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -84,13 +84,17 @@ pub fn lines(source: &str, report: &GateReport) -> Vec<String> {
         parameters: sum.parameters + line.parameters,
     });
     let length = report.flops.first().map_or(0, |at| at.length);
-    let mut page = vec![String::new(), format!("  one sequence of T = {length}, forward; by function"), head("line")];
+    let mut page = vec![
+        String::new(),
+        format!("  one sequence of T = {length}, forward: FLOPs, bytes of all results, trained weights; by function"),
+        head(),
+    ];
     for of in functions(source, report) {
         let cost = LineCost { line: of.line, flops: of.flops, bytes: of.bytes, parameters: of.parameters };
         let name = if of.name.is_empty() { "(outside functions)" } else { &of.name };
         page.push(row(&cost, &total, name));
     }
-    page.extend([String::new(), "  by line, dearest first".to_owned(), head("line")]);
+    page.extend([String::new(), "  by line, dearest first".to_owned(), head()]);
     let mut dearest = report.lines.clone();
     let weight = |line: &LineCost| share(line.flops, total.flops) + share(line.bytes, total.bytes);
     dearest.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.line.cmp(&b.line)));
@@ -108,8 +112,8 @@ pub fn lines(source: &str, report: &GateReport) -> Vec<String> {
     page
 }
 
-fn head(line: &str) -> String {
-    format!("  {line:>5} {:>12} {:>6} {:BAR$} {:>10} {:>6} {:>10}  text", "FLOPs", "", "", "memory", "", "parameters")
+fn head() -> String {
+    format!("  {:>4} {:>11} {:>4} {:BAR$} {:>10} {:>4} {:>9}  text", "line", "FLOPs", "", "", "memory", "", "weights")
 }
 
 fn row(cost: &LineCost, total: &LineCost, text: &str) -> String {
@@ -117,7 +121,7 @@ fn row(cost: &LineCost, total: &LineCost, text: &str) -> String {
     let line = if cost.line == 0 { String::new() } else { cost.line.to_string() };
     let parameters = if cost.parameters == 0 { String::new() } else { count(cost.parameters) };
     let left = format!(
-        "  {line:>5} {:>12} {:>4.0} % {:BAR$} {:>10} {:>4.0} % {parameters:>10}  ",
+        "  {line:>4} {:>11} {:>3.0}% {:BAR$} {:>10} {:>3.0}% {parameters:>9}  ",
         flops(cost.flops as f64),
         100.0 * of_flops,
         bar(of_flops),
