@@ -6,7 +6,8 @@ use move37_candidate::ir::{Error, Graph, NodeId, Op};
 const STREAMS: u32 = 1 << 16;
 
 /// Copy `part` into `graph`: its inputs become the given nodes, its parameters get `prefix` before their names, its random
-/// leaves the streams of copy number `copy`. Returns its outputs. Nodes keep their source lines.
+/// leaves the streams of copy number `copy`. Returns its outputs. Nodes keep their source lines; what neither an output nor a
+/// parameter needs is left out.
 pub(super) fn inline(
     graph: &mut Graph,
     part: &Graph,
@@ -15,10 +16,20 @@ pub(super) fn inline(
     copy: u32,
 ) -> Result<Vec<NodeId>, Error> {
     let span = graph.span;
-    let mut placed: Vec<NodeId> = Vec::with_capacity(part.nodes().len());
-    for node in part.nodes() {
+    let is_param = |id: &NodeId| matches!(part.node(*id).op, Op::Param(_));
+    let ids = (0..part.nodes().len()).map(|i| NodeId(u32::try_from(i).expect("node ids are u32")));
+    let roots: Vec<NodeId> =
+        ids.filter(is_param).chain(part.outputs.iter().copied()).chain(part.params.iter().map(|p| p.init)).collect();
+    let live = part.reachable(&roots);
+    let mut placed: Vec<Option<NodeId>> = Vec::with_capacity(part.nodes().len());
+    let at = |placed: &[Option<NodeId>], id: NodeId| placed[id.index()].expect("what is needed was placed");
+    for (node, live) in part.nodes().iter().zip(live) {
+        if !live {
+            placed.push(None);
+            continue;
+        }
         graph.span = node.span;
-        let operands: Vec<NodeId> = node.inputs.iter().map(|i| placed[i.index()]).collect();
+        let operands: Vec<NodeId> = node.inputs.iter().map(|&i| at(&placed, i)).collect();
         let id = match node.op {
             Op::Input(i) => match inputs.get(i as usize) {
                 Some(&id) if graph.shape(id) == node.shape && graph.dtype(id) == node.dtype => id,
@@ -29,7 +40,7 @@ pub(super) fn inline(
             },
             Op::Param(i) => {
                 let param = &part.params[i as usize];
-                graph.param(&format!("{prefix}{}", param.name), param.kind, placed[param.init.index()])?
+                graph.param(&format!("{prefix}{}", param.name), param.kind, at(&placed, param.init))?
             }
             Op::Random { distribution, stream } => {
                 let op = Op::Random { distribution, stream: copy * STREAMS + stream };
@@ -37,10 +48,10 @@ pub(super) fn inline(
             }
             ref op => graph.push(op.clone(), &operands, (&node.shape, node.dtype))?,
         };
-        placed.push(id);
+        placed.push(Some(id));
     }
     graph.span = span;
-    Ok(part.outputs.iter().map(|output| placed[output.index()]).collect())
+    Ok(part.outputs.iter().map(|&output| at(&placed, output)).collect())
 }
 
 #[cfg(test)]
@@ -74,6 +85,17 @@ mod tests {
         assert_ne!(streams[0], streams[1]);
         assert_eq!(graph.node(z).inputs[0], y);
         assert_eq!((graph.node(z).span.line, graph.span.line), (12, 0));
+    }
+
+    #[test]
+    fn what_nothing_needs_is_left_out() {
+        let mut part = part();
+        let op = Op::Random { distribution: Distribution::Normal, stream: u32::MAX };
+        part.push(op, &[], (&[3], DType::F32)).unwrap();
+        let mut graph = Graph::default();
+        let x = graph.input("x", &[2, 3], DType::F32).unwrap();
+        inline(&mut graph, &part, &[x], "a.", 1).unwrap();
+        assert_eq!(graph.nodes().len(), part.nodes().len() - 1);
     }
 
     #[test]
