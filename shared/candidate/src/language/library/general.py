@@ -56,12 +56,16 @@ fused_recurrent_iplr_delta_rule = chunk_iplr_delta_rule
 
 
 def chunk_rwkv7(
-    r, w, k, v, a, b, scale=1.0, initial_state=None, output_final_state=False, cu_seqlens=None, head_first=False, **kwargs
+    r, w, k, v, a, b, scale=1.0, initial_state=None, output_final_state=False, cu_seqlens=None, head_first=False,
+    lower_bound=None, **kwargs
 ):
-    """RWKV-7 (Peng et al. 2025, arXiv:2503.14456); w: log decays."""
+    """RWKV-7 (Peng et al. 2025, arXiv:2503.14456); w: log decays, which are promised to be above lower_bound."""
     _extra(kwargs)
     _refuse_packed(cu_seqlens)
-    return _diagonal_low_rank(r, k, v, a, b, w, scale, initial_state, output_final_state)
+    r, w, k, v, a, b = _swapped(head_first, r, w, k, v, a, b)
+    scale = k.shape[-1] ** -0.5 if scale in (None, -1.0) else scale
+    o, state = _diagonal_low_rank(r, k, v, a, b, w, scale, initial_state, output_final_state)
+    return _swapped(head_first, o)[0], state
 
 
 fused_recurrent_rwkv7 = chunk_rwkv7
@@ -90,8 +94,11 @@ def gate_output_correction(o, r, k, r_k, v, g):
     return (o + ((r * k * r_k).sum(-1, keepdim=True) * v).view(o.shape)) * g
 
 
-def fused_kda_gate(g, A_log=None, dt_bias=None, lower_bound=None, output_dtype=None, **kwargs):
+def fused_kda_gate(g, A_log=None, dt_bias=None, lower_bound=None, output_dtype=None, g_bias=None, **kwargs):
     _extra(kwargs)
+    if isinstance(dt_bias, int):
+        # Before 0.5 the third argument was the size of a head, and g was flat.
+        g, dt_bias = g.unflatten(-1, (-1, dt_bias)), g_bias
     if dt_bias is not None:
         g = g + dt_bias.view(g.shape[-2], -1)
     rate = 1.0 if A_log is None else A_log.view(-1, 1).exp()

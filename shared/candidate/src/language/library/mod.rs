@@ -23,7 +23,7 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("fla", &[0, 1], include_str!("gated.py")),
     ("fla", &[0], include_str!("norms.py")),
     ("fla", &[0], include_str!("features.py")),
-    ("fla", &[0, 1, 2], include_str!("general.py")),
+    ("fla", &[0, 1, 2, 3], include_str!("general.py")),
     ("fla", &[0, 1, 3], include_str!("more.py")),
     ("fla", &[0, 1, 2, 3, 6], include_str!("attention.py")),
     ("transformers", &[0], include_str!("transformers.py")),
@@ -34,6 +34,7 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("fla", &[0, 1, 2, 3, 6, 7], include_str!("further.py")),
     ("fla", &[0, 1, 2, 6], include_str!("levels.py")),
     ("fla", &[0, 4], include_str!("bits.py")),
+    ("fla", &[0, 1, 2, 3, 4, 7], include_str!("rest.py")),
     ("flash_attn", &[0, 1, 2, 3, 6, 8], include_str!("flash_attn.py")),
     ("mamba_ssm", &[0, 1, 2, 3, 4, 6, 7], include_str!("mamba.py")),
 ];
@@ -101,6 +102,13 @@ const MODULES: &[&str] = &[
     "attn",
     "forgetting_attn",
     "fused_bitlinear",
+    "ttt",
+    "index",
+    "cumsum",
+    "pooling",
+    "constant",
+    "long_conv",
+    "mlp",
 ];
 
 static PARSED: LazyLock<Vec<ModModule>> = LazyLock::new(|| {

@@ -14,6 +14,8 @@ from fla.ops.mesa_net import chunk_mesa_net
 from fla.ops.momentum_delta_rule import chunk_momentum_delta_rule
 from fla.ops.precond_gated_delta_rule import chunk_precond_gated_delta_rule
 from fla.ops.precond_kda import chunk_precond_kda
+from fla.ops.ttt import chunk_ttt_linear
+from fla.ops.utils.cumsum import chunk_global_cumsum, chunk_local_cumsum
 
 
 class Remembering(nn.Module):
@@ -26,6 +28,8 @@ class Remembering(nn.Module):
         self.shares = nn.Linear(hidden_size, num_heads * levels)
         self.ridge = nn.Parameter(torch.ones(num_heads, self.head_dim))
         self.readout = nn.Parameter(torch.eye(slots - 1).repeat(num_heads, 1, 1))
+        self.norm_weight = nn.Parameter(torch.ones(num_heads, self.head_dim))
+        self.norm_bias = nn.Parameter(torch.zeros(num_heads, self.head_dim))
         self.scale_q, self.scale_k = [nn.Parameter(torch.ones(self.head_dim)) for _ in range(2)]
         self.outward = nn.Linear(hidden_size, hidden_size, bias=False)
 
@@ -46,6 +50,8 @@ class Remembering(nn.Module):
             chunk_precond_kda(q=unit, k=k, v=v, g=decay, g_atk=fall, beta=beta, beta_atk=beta, x=1.2)[0],
             chunk_mesa_net(q=unit, k=k, v=v, g=fall, beta=beta, lamb=0.5 + self.ridge.abs(), max_CG_iteration=4)[0],
             chunk_log_linear_attn(q=unit, k=k, v=v, g=fall, level_scales=share)[0],
+            chunk_ttt_linear(q=unit, k=k, v=v, w=self.norm_weight, b=self.norm_bias, eta=0.1 * beta.unsqueeze(-1))[0],
+            v * (chunk_local_cumsum(fall, 8) + chunk_global_cumsum(fall, scale=0.5)).exp().unsqueeze(-1),
             chunk_cyfa(
                 q=q, k=k, v=v, g=fall, delta=turn, beta=beta, readout=self.readout, q_norm_weight=self.scale_q,
                 k_norm_weight=self.scale_k, q_norm_eps=1e-5, k_norm_eps=1e-5,

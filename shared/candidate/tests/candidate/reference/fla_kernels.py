@@ -39,7 +39,7 @@ gk, gs = F.logsigmoid(torch.randn(B, T, H, D)), F.logsigmoid(torch.randn(B, T, H
 s, u = torch.randn(B, T, H, M), torch.randn(H, D)
 scale = D**-0.5
 many = lambda x: torch.randn(B, 2 * T, *x.shape[2:])
-levels = torch.rand(B, T, H, 7)
+levels, s8 = torch.rand(B, T, H, 7), torch.randn(H, D)
 
 
 def moba(q, k, v, size, topk):
@@ -164,6 +164,10 @@ CASES = {
     "chunk_log_linear_attn": lambda: (
         own["chunk_log_linear_attn"](q, k, v, g, levels)[0],
         naive("log_linear_attn/naive").naive_log_linear_attn(q, k, v, g, levels),
+    ),
+    "chunk_ttt_linear": lambda: (
+        own["chunk_ttt_linear"](q, unit, v, s8, u, 0.1 * beta.unsqueeze(-1))[0],
+        naive("ttt/naive").chunk_ttt_linear_ref(q.clone(), unit, v, s8, u, 0.1 * beta.unsqueeze(-1))[0],
     ),
     "parallel_moba": lambda: (own["parallel_moba"](q, k, v, chunk_size=8, topk=3), moba(q, k, v, 8, 3)),
 }
