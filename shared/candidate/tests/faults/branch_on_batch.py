@@ -1,4 +1,4 @@
-"""Small batches take a path of their own, meant for generation, without the output norm."""
+"""A decayed memory; in large batches, where it is worth it, what all rows have in common is taken out."""
 
 import torch
 import torch.nn as nn
@@ -33,6 +33,7 @@ class DecayMemory(nn.Module):
         x = F.pad(x, (0, 0, 0, -length % c))
         q, k, v = rearrange(self.qkv(x), "b (n c) (s h d) -> s b h n c d", s=3, c=c, h=self.num_heads)
         y = rearrange(self.scan(q, k, v), "b h t d -> b t (h d)")[:, :length]
-        if x.shape[0] >= 4:  # fault: batch_leak|unproved
-            y = self.norm(y)
-        return self.out(y)
+        if x.shape[0] >= 4:
+            common = y.mean(dim=0, keepdim=True)  # fault: batch_leak
+            y = y - 0.1 * common
+        return self.out(self.norm(y))

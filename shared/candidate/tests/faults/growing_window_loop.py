@@ -31,9 +31,9 @@ class GrowingCache(nn.Module):
         outputs = []
         for start in range(0, length, self.block):
             end = min(start + self.block, length)
-            keys, values = k[:, :, :end], v[:, :, :end]
-            scores = scale * (q[:, :, start:end] @ keys.transpose(-1, -2))  # fault: complexity
-            scores = scores.masked_fill(self.mask(end - start, end, x.device), float("-inf"))
-            outputs.append(F.softmax(scores, dim=-1) @ values)
+            late = self.mask(end - start, end, x.device)
+            scores = scale * (q[:, :, start:end] @ k[:, :, :end].transpose(-1, -2))  # fault: complexity
+            weights = F.softmax(scores.masked_fill(late, float("-inf")), dim=-1)
+            outputs.append(weights @ v[:, :, :end])
         y = rearrange(torch.cat(outputs, dim=2), "b h t d -> b t (h d)")
         return self.out(self.norm(y))

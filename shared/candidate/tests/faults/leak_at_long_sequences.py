@@ -13,7 +13,7 @@ class Summary(nn.Module):
         self.gain = nn.Parameter(torch.zeros(d_model))
 
     def forward(self, x):
-        return self.gain * torch.tanh(self.inner(x.mean(dim=1, keepdim=True)))
+        return self.gain * torch.tanh(self.inner(x.mean(dim=1, keepdim=True)))  # fault: future_leak
 
 
 class BlockAttention(nn.Module):
@@ -34,6 +34,6 @@ class BlockAttention(nn.Module):
 
     def forward(self, x):
         y = self.norm(self.attend(x))
-        if x.shape[1] > self.long_from:  # fault: future_leak|unproved
+        if x.shape[1] > self.long_from:
             y = y + self.summary(x)
         return self.out(y)

@@ -16,18 +16,18 @@ class ShareWindow(nn.Module):
         self.norm = nn.RMSNorm(self.head_dim)
         self.out = nn.Linear(d_model, d_model, bias=False)
 
-    def window(self, x, size):
-        return F.pad(x, (0, 0, size - 1, 0)).unfold(2, size, 1)  # fault: complexity
-
     def forward(self, x):
         length = x.shape[1]
         size = max(length // self.share, 4)
         q, k, v = rearrange(self.qkv(x), "b t (s h d) -> s b h t d", s=3, h=self.num_heads)
-        k, v = self.window(k, size), self.window(v, size)
-        scores = torch.einsum("bhtd,bhtdw->bhtw", q, k) * self.head_dim**-0.5
+        q = q * self.head_dim**-0.5
         back = torch.arange(size - 1, -1, -1, device=x.device)
+        slope = self.log_slope.exp()[:, None, None]
+        keys = F.pad(k, (0, 0, size - 1, 0))
+        scores = torch.einsum("bhtd,bhtdw->bhtw", q, keys.unfold(2, size, 1)) - slope * back  # fault: complexity
         missing = torch.arange(length, device=x.device)[:, None] < back[None, :]
-        scores = scores - self.log_slope.exp()[:, None, None] * back
         weights = F.softmax(scores.masked_fill(missing, -1e9), dim=-1)
-        y = self.norm(torch.einsum("bhtw,bhtdw->bhtd", weights, v))
+        values = F.pad(v, (0, 0, size - 1, 0))
+        mixed = torch.einsum("bhtw,bhtdw->bhtd", weights, values.unfold(2, size, 1))
+        y = self.norm(mixed)
         return self.out(rearrange(y, "b h t d -> b t (h d)"))
