@@ -57,7 +57,8 @@ fn mixing_of_batch_items_is_seen() {
         let total = g.reduce(Reduction::Sum, mean, &[0]).unwrap();
         g.add(mean, total).unwrap()
     });
-    assert!(seen(&probe(&g, None, 1).unwrap()).contains(&(ProbeKind::Batch, 7)));
+    // Not a leak in time as well: rows are then changed from the same step on.
+    assert_eq!(seen(&probe(&g, None, 1).unwrap()), [(ProbeKind::Batch, 7)]);
 }
 
 #[test]
@@ -93,6 +94,29 @@ fn nan_and_overflow_are_found_at_their_line() {
     let p = probe(&slope, None, 1).unwrap();
     assert_eq!(seen(&p), [(ProbeKind::NotFinite, 7)]);
     assert!(p.findings[0].message.contains("backward"), "{}", p.findings[0].message);
+}
+
+#[test]
+fn what_overflows_at_large_inputs_or_divides_by_an_empty_step_is_seen() {
+    let large = program(9, |g, x, mean| {
+        let square = g.mul(x, x).unwrap();
+        let e = g.unary(Unary::Exp, square).unwrap();
+        g.span.line = 8;
+        g.mul(e, mean).unwrap()
+    });
+    let p = probe(&large, None, 1).unwrap();
+    assert_eq!((p.finite, seen(&p)), (false, vec![(ProbeKind::NotFinite, 7)]));
+    assert!(p.findings[0].message.contains("16 times"), "{}", p.findings[0].message);
+    let empty = program(9, |g, x, mean| {
+        let size = g.unary(Unary::Abs, x).unwrap();
+        let size = g.reduce(Reduction::Sum, size, &[2]).unwrap();
+        let unit = g.div(x, size).unwrap();
+        g.span.line = 8;
+        g.add(unit, mean).unwrap()
+    });
+    let p = probe(&empty, None, 1).unwrap();
+    assert_eq!((p.finite, seen(&p)), (false, vec![(ProbeKind::NotFinite, 7)]));
+    assert!(p.findings[0].message.contains("steps of the input are zero"), "{}", p.findings[0].message);
 }
 
 #[test]
