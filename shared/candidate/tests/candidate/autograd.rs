@@ -78,3 +78,32 @@ fn any_other_backward_is_refused_at_the_call() {
     let text = layer("x.clone()", "g").map(|_| ()).unwrap_err();
     assert!(text.contains("gives 1 gradients for 2 inputs"), "{text}");
 }
+
+#[test]
+fn what_is_too_large_to_try_is_tried_on_one_row() {
+    let source = "import torch
+import torch.nn as nn
+class Scaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, fixed):
+        ctx.save_for_backward(x, w, fixed)
+        return (x * fixed) @ w
+    @staticmethod
+    def backward(ctx, g):
+        x, w, fixed = ctx.saved_tensors
+        return FACTOR * (g @ w.t()) * fixed, (x * fixed).flatten(0, 1).t() @ g.flatten(0, 1), None
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.eye(32))
+        self.register_buffer('fixed', torch.full((32,), 0.5))
+    def forward(self, x):
+        return Scaled.apply(x, self.w, self.fixed)
+";
+    // 64 rows of 512 steps are more than one evaluation may take; the buffer has no gradient to compare.
+    let wide = dims(64, 512);
+    let traced = trace(&source.replace("FACTOR", "1"), &wide, &Options::default());
+    assert!(traced.is_ok(), "{:?}", traced.err());
+    let findings = trace(&source.replace("FACTOR", "2"), &wide, &Options::default()).unwrap_err();
+    assert!(findings[0].message.contains("the derivative of its forward"), "{findings:?}");
+}
