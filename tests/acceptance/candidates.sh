@@ -44,10 +44,10 @@ if [ -d "$sets/tests/faults" ]; then
     have "at least 60 planted faults are caught" test $caught -ge 60
 fi
 
-# Clean programs: all admitted, at least 95 % proved causal. Quadratic ones are admitted as baselines.
+# Clean programs: all admitted, at least 95 % proved causal. Steep ones serve as baselines.
 clean=("$sets"/seeds/*.py "$sets"/tests/candidate/programs/*.py)
 [ -d "$sets/tests/clean" ] && clean+=("$sets"/tests/clean/*.py)
-"$move37" check --table --length 128 --max-complexity n^2 "${clean[@]}" >"$scratch/clean.txt" || {
+"$move37" check --table --length 128 --max-complexity any "${clean[@]}" >"$scratch/clean.txt" || {
     cat "$scratch/clean.txt"
     fail "a clean program is refused"
 }

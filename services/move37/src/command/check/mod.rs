@@ -73,6 +73,9 @@ enum Growth {
     /// O(n^2).
     #[value(name = "n^2")]
     Quadratic,
+    /// Whatever it is.
+    #[value(name = "any")]
+    Any,
 }
 
 impl From<Growth> for ComplexityClass {
@@ -81,6 +84,7 @@ impl From<Growth> for ComplexityClass {
             Growth::Linear => ComplexityClass::Linear,
             Growth::Linearithmic => ComplexityClass::Linearithmic,
             Growth::Quadratic => ComplexityClass::Quadratic,
+            Growth::Any => ComplexityClass::Higher,
         }
     }
 }
