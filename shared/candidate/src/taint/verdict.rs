@@ -40,8 +40,8 @@ pub struct Witness {
     pub depends_on_row: usize,
     /// The latest time step of that row that it depends on.
     pub depends_on_time: usize,
-    /// The operation at which the leak enters: the one nearest the input, on a walk back from the output, that mixes
-    /// elements with and without the forbidden dependency while the element at its own place has none; failing that,
-    /// the last shift or reversal towards the output.
+    /// The operation at which the leak enters, on a walk back from the output: a shift or reversal that as a whole
+    /// brings later steps to an earlier place; failing that, the operation nearest the input that mixes elements with and
+    /// without the forbidden dependency while the element at its own place has none, or the mask under which it mixes.
     pub span: Span,
 }
