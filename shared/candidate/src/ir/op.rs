@@ -65,6 +65,7 @@ pub enum Unary {
     Sin,
     Cos,
     Tanh,
+    Atan,
     Sigmoid,
     /// `x * sigmoid(x)`
     Silu,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Expr};
 
-use super::interp::Interp;
+use super::interp::{Eval, Interp};
 use super::root::Fail;
 use super::value::{Class, Value};
 use super::{ArgValue, Configuration, Construction, Dims};
@@ -55,11 +55,13 @@ pub fn constructor_arguments(
                 int(dims.d_model)
             }
             "head_dim" | "d_head" | "dim_head" | "head_size" if required && dims.num_heads > 0 => int(head_dim),
-            "layer_idx" | "layer_id" if required => int(0),
-            "config" | "cfg" if required => configuration(s, p, dims)?.map(|configured| {
-                (taken, set) = (configured.fields, configured.set);
-                configured.object
-            }),
+            "config" | "cfg" | "args" if required && !dims.args.contains_key(name) => {
+                configuration(s, p, dims)?.map(|configured| {
+                    (taken, set) = (configured.fields, configured.set);
+                    configured.object
+                })
+            }
+            name if required => assumed(name).and_then(int),
             _ => None,
         };
         match value {
@@ -93,6 +95,18 @@ pub fn constructor_arguments(
     Ok((named, set))
 }
 
+/// What else is required and does not depend on the model's dimensions.
+fn assumed(name: &str) -> Option<usize> {
+    match name {
+        "layer_idx" | "layer_id" | "layer" => Some(0),
+        "n_layers" | "num_layers" | "n_layer" | "num_hidden_layers" | "depth" => Some(1),
+        "l_max" | "max_seq_len" | "max_seqlen" | "max_length" | "max_len" | "seq_len" | "seq_length" | "seqlen"
+        | "block_size" | "context_length" | "ctx_len" | "max_position_embeddings" | "max_sequence_length" => Some(2048),
+        "vocab_size" => Some(256),
+        _ => None,
+    }
+}
+
 /// The arguments in the form in which they are told: a configuration object by its class and the fields that were set.
 pub fn construction(named: &[(String, Value)], fields: &[(String, Value)]) -> Construction {
     let simple = |pairs: &[(String, Value)]| -> BTreeMap<String, ArgValue> {
@@ -116,6 +130,7 @@ fn told(value: &Value) -> Option<ArgValue> {
         Value::Int(i) => ArgValue::Int(*i),
         Value::Float(x) => ArgValue::Float(*x),
         Value::Str(text) => ArgValue::Str(text.to_string()),
+        Value::Tuple(items) => ArgValue::Tuple(items.iter().map(told).collect::<Option<_>>()?),
         _ => return None,
     })
 }
@@ -154,28 +169,52 @@ fn configuration(s: &mut Interp<'_>, p: &ast::ParameterWithDefault, dims: &Dims)
         Some(Value::Function(init)) => s.codes[init.code].params,
         _ => None,
     };
-    let fields: Vec<Rc<str>> = match (class.fields.borrow().clone(), init) {
-        (Some(fields), _) => fields.into_iter().map(|(name, _)| name).collect(),
+    let fields: Vec<(Rc<str>, bool)> = match (class.fields.borrow().clone(), init) {
+        (Some(fields), _) => fields.into_iter().map(|(name, default)| (name, default.is_none())).collect(),
         (None, Some(params)) => {
-            let own = params.args.iter().skip(1).chain(&params.kwonlyargs).map(|p| p.parameter.name.as_str().into());
+            let own = params.args.iter().skip(1).chain(&params.kwonlyargs);
+            let own = own.map(|p| (p.parameter.name.as_str().into(), p.default.is_none()));
             let open = params.kwarg.is_some() && params.args.len() == 1;
             let all = WIDTH.iter().chain(HEADS).copied().chain(dims.args.keys().map(String::as_str));
-            own.chain(all.filter(|_| open).map(Into::into)).collect()
+            own.chain(all.filter(|_| open).map(|name| (name.into(), false))).collect()
         }
         (None, None) => return Ok(None),
     };
     let mut named = Vec::new();
-    for field in &fields {
+    for (field, required) in &fields {
         let value = match &**field {
             name if dims.args.contains_key(name) => argument(&dims.args[name]),
             name if WIDTH.contains(&name) => Value::Int(dims.d_model as i64),
             name if HEADS.contains(&name) && dims.num_heads > 0 => Value::Int(dims.num_heads as i64),
+            name if *required => match assumed(name) {
+                Some(n) => Value::Int(n as i64),
+                None => continue,
+            },
             _ => continue,
         };
         named.push((field.to_string(), value));
     }
-    let fields = fields.iter().map(|f| f.to_string()).collect();
+    let fields = fields.iter().map(|(name, _)| name.to_string()).collect();
     Ok(Some(Configured { object: s.instantiate(&class, vec![], named.clone())?, fields, set: named }))
+}
+
+impl Interp<'_> {
+    /// What a configuration that is defined elsewhere usually says, where the text asks for it.
+    pub(super) fn configured(&mut self, object: &Value, name: &str) -> Eval<Option<Value>> {
+        let Value::Instance(config) = object else { return Ok(None) };
+        let known = |c: &Rc<Class>| &*c.name == "PretrainedConfig";
+        if name.starts_with("__") || !config.class.lineage().iter().any(known) {
+            return Ok(None);
+        }
+        let usual = self.library_attribute("transformers", "usual")?;
+        let value = self.call(&usual, vec![object.clone(), Value::str(name)], vec![])?;
+        if let Value::Silent = value {
+            return Ok(None);
+        }
+        let text = self.repr(&value)?;
+        self.note(format!("config.{name} is taken as {text}; --arg chooses another value"));
+        Ok(Some(value))
+    }
 }
 
 fn argument(value: &ArgValue) -> Value {
@@ -185,5 +224,6 @@ fn argument(value: &ArgValue) -> Value {
         ArgValue::Int(i) => Value::Int(*i),
         ArgValue::Float(x) => Value::Float(*x),
         ArgValue::Str(text) => Value::str(text),
+        ArgValue::Tuple(items) => Value::tuple(items.iter().map(argument).collect()),
     }
 }

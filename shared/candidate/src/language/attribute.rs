@@ -151,6 +151,12 @@ impl Interp<'_> {
 
     fn instance_attribute(&mut self, instance: &Rc<Instance>, name: &str) -> Eval<Value> {
         if let Some(value) = instance.get(name) {
+            if let Value::Tensor(t) = &value
+                && t.storage.complex.get()
+            {
+                let view = builtins::find(builtins::TORCH, "view_as_complex").expect("in the table");
+                return self.call(&Value::Native(view), vec![value], vec![]);
+            }
             return Ok(value);
         }
         let this = Value::Instance(instance.clone());

@@ -12,6 +12,9 @@ use crate::finding::FindingKind;
 
 type Named = Vec<(String, Value)>;
 
+/// Methods that give the same memory another shape in place, with an underscore.
+const RESHAPED: &[&str] = &["unsqueeze", "squeeze", "transpose", "t", "swapaxes", "swapdims"];
+
 impl<'a> Interp<'a> {
     /// A call in the text.
     pub fn call_expr(&mut self, e: &'a ast::ExprCall, scope: &Rc<Scope>) -> Eval<Value> {
@@ -44,8 +47,39 @@ impl<'a> Interp<'a> {
             other => self.at(other),
         }
         let here = self.span;
+        if let (Expr::Attribute(attribute), Value::Missing(_) | Value::Partial(_)) = (&*e.func, &function)
+            && let Some(plain) = RESHAPED.iter().find(|n| attribute.attr.strip_suffix('_') == Some(n))
+        {
+            return self.reshaped(&attribute.value, plain, args, named, scope);
+        }
         let result = self.call(&function, args, named)?;
         self.at_span(here);
+        Ok(result)
+    }
+
+    /// `x.unsqueeze_(0)`: the name stands for the new shape from here on.
+    fn reshaped(
+        &mut self,
+        target: &'a Expr,
+        plain: &'static str,
+        mut args: Vec<Value>,
+        named: Named,
+        scope: &Rc<Scope>,
+    ) -> Eval<Value> {
+        let object = self.expr(target, scope)?;
+        let method = self.attribute(&object, plain)?;
+        let result = self.call(&method, std::mem::take(&mut args), named)?;
+        match target {
+            Expr::Name(name) => self.bind(name.id.as_str(), result.clone(), scope)?,
+            // What a call has just made has no other name.
+            Expr::Call(_) => {}
+            _ => {
+                return Err(self
+                    .fault(FindingKind::Unsupported, format!("{plain}_() of something other than a name"))
+                    .hint(format!("assign the result of {plain}()"))
+                    .into());
+            }
+        }
         Ok(result)
     }
 
@@ -253,6 +287,9 @@ impl<'a> Interp<'a> {
             "Parameter" if !class.user => return super::builtins::make_parameter(self, args, named),
             "Buffer" if !class.user => return super::builtins::make_buffer(self, args, named),
             _ => {}
+        }
+        if class.is_a("Enum") {
+            return self.enumerated(class, args, named);
         }
         const OWNERS: &[&str] = &["Linear", "Conv1d", "LayerNorm", "RMSNorm", "GroupNorm", "Embedding"];
         let owns = class.user || OWNERS.contains(&&*class.name);

@@ -7,7 +7,6 @@ use ruff_python_ast::{self as ast, Expr};
 use super::builtins;
 use super::interp::{Body, Code, Eval, Interp, Stop};
 use super::value::{Class, Dict, Function, Instance, Scope, ScopeKind, Value};
-use crate::finding::FindingKind;
 
 impl<'a> Interp<'a> {
     pub(super) fn function_def(&mut self, s: &'a ast::StmtFunctionDef, scope: &Rc<Scope>) -> Eval<()> {
@@ -35,7 +34,7 @@ impl<'a> Interp<'a> {
     fn decorated(&mut self, decorator: &'a Expr, value: Value, scope: &Rc<Scope>) -> Eval<Value> {
         // A kernel of a library that is not there (`@triton.jit`) is missing itself.
         let wrapper = match self.expr(decorator, scope) {
-            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import => Value::Missing((*finding).into()),
+            Err(Stop::Fault(finding)) if finding.absent() => Value::Missing((*finding).into()),
             other => other?,
         };
         self.at(decorator);
@@ -73,6 +72,8 @@ impl<'a> Interp<'a> {
                 }
                 _ => Ok(Value::Decorator("dataclass")),
             },
+            // Called with the function that it imitates, to decorate another.
+            ("wraps", _) => Ok(Value::Decorator("wrapped")),
             (_, _) if args.len() == 1 && named.is_empty() && self.callable(&args[0]) => Ok(args.remove(0)),
             (name, _) => Ok(Value::Decorator(name)),
         }
@@ -139,6 +140,48 @@ impl<'a> Interp<'a> {
             member.set("name", Value::str(name));
             member.set("value", value.clone());
             class.attrs.borrow_mut().insert_str(name, Value::Instance(Rc::new(member)));
+        }
+    }
+
+    /// `Color(1)` is the member of that value; `Enum("Color", ["RED"])` makes an enumeration.
+    pub(super) fn enumerated(
+        &mut self,
+        class: &Rc<Class>,
+        args: Vec<Value>,
+        named: Vec<(String, Value)>,
+    ) -> Eval<Value> {
+        match (&args[..], class.user) {
+            ([value], true) => {
+                let members: Vec<Value> = class.attrs.borrow().strings().map(|(_, v)| v.clone()).collect();
+                for member in members {
+                    let Value::Instance(object) = &member else { continue };
+                    if let Some(own) = object.get("value")
+                        && self.equal(&own, value)?
+                    {
+                        return Ok(member);
+                    }
+                }
+                let text = self.repr(value)?;
+                self.value_error(format!("{text} is not a valid {}", class.name))
+            }
+            ([Value::Str(name), names], false) if named.is_empty() => {
+                let names: Vec<Value> = match names {
+                    Value::Str(text) => text.replace(',', " ").split_whitespace().map(Value::str).collect(),
+                    other => self.iterate(other)?,
+                };
+                let (attrs, fields) = (Default::default(), None.into());
+                let made = Rc::new(Class { name: name.clone(), bases: vec![class.clone()], attrs, fields, user: true });
+                let mut vars = std::collections::HashMap::new();
+                for (i, member) in names.iter().enumerate() {
+                    match member {
+                        Value::Str(member) => drop(vars.insert(member.to_string(), Value::Int(i as i64 + 1))),
+                        _ => return self.unsupported("the members of an enumeration are given by their names"),
+                    }
+                }
+                self.make_members(&made, &vars);
+                Ok(Value::Class(made))
+            }
+            _ => self.type_error(format!("{}() takes the value of a member", class.name)),
         }
     }
 

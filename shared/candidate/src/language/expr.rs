@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ruff_python_ast::{self as ast, Expr, Number};
 
-use super::interp::{Body, Code, Eval, Interp};
+use super::interp::{Body, Code, Eval, Interp, Stop};
 use super::locals::locals_of;
 use super::value::{Dict, Function, Key, List, Phase, Scope, ScopeKind, Table, Value};
 use crate::finding::FindingKind;
@@ -113,7 +113,13 @@ impl<'a> Interp<'a> {
             Expr::Attribute(e) => {
                 let object = self.expr(&e.value, scope)?;
                 self.at(&e.attr);
-                self.attribute(&object, e.attr.as_str())
+                match self.attribute(&object, e.attr.as_str()) {
+                    Err(Stop::Raise(raised)) => match self.configured(&object, e.attr.as_str())? {
+                        Some(value) => Ok(value),
+                        None => Err(Stop::Raise(raised)),
+                    },
+                    other => other,
+                }
             }
             Expr::Subscript(e) => {
                 let object = self.expr(&e.value, scope)?;

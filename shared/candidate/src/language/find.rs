@@ -11,8 +11,8 @@ use crate::ir::Span;
 
 /// Classes to try: those that nothing else in the text names, the last first.
 pub fn candidates(module: &ast::ModModule, options: &Options) -> Result<Vec<String>, Finding> {
-    let classes: Vec<&ast::StmtClassDef> =
-        module.body.iter().filter_map(|s| if let Stmt::ClassDef(c) = s { Some(c) } else { None }).collect();
+    let mut classes: Vec<&ast::StmtClassDef> = Vec::new();
+    defined(&module.body, &mut classes);
     if let Some(wanted) = &options.class {
         return match classes.iter().any(|c| c.name.as_str() == wanted) {
             true => Ok(vec![wanted.clone()]),
@@ -53,6 +53,27 @@ pub fn candidates(module: &ast::ModModule, options: &Options) -> Result<Vec<Stri
     let free: Vec<String> = modules.iter().rev().filter(|n| !used.contains_key(**n)).map(|n| (*n).to_owned()).collect();
     let rest = modules.iter().rev().filter(|n| used.contains_key(**n)).map(|n| (*n).to_owned());
     Ok(free.iter().cloned().chain(rest).collect())
+}
+
+/// The classes of a block, those in its branches included.
+fn defined<'a>(body: &'a [Stmt], found: &mut Vec<&'a ast::StmtClassDef>) {
+    for stmt in body {
+        match stmt {
+            Stmt::ClassDef(class) => found.push(class),
+            Stmt::If(branch) => {
+                defined(&branch.body, found);
+                branch.elif_else_clauses.iter().for_each(|clause| defined(&clause.body, found));
+            }
+            Stmt::Try(attempt) => {
+                defined(&attempt.body, found);
+                for ast::ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                    defined(&handler.body, found);
+                }
+                defined(&attempt.orelse, found);
+            }
+            _ => {}
+        }
+    }
 }
 
 #[derive(Default)]

@@ -54,54 +54,14 @@ const TYPING: &[&str] = &[
 ];
 
 /// Modules that only report: whatever they offer does nothing and is false.
-const SILENT: &[&str] = &["logging", "transformers.utils.logging", "transformers.utils", "loguru", "torch.profiler"];
-
-/// Python's modules that reach the world, draw random numbers or look into the interpreter.
-const WORLD: &[&str] = &[
-    "os",
-    "sys",
-    "io",
-    "subprocess",
-    "socket",
-    "pathlib",
-    "shutil",
-    "ctypes",
-    "pickle",
-    "marshal",
-    "importlib",
-    "multiprocessing",
-    "threading",
-    "asyncio",
-    "concurrent",
-    "urllib",
-    "http",
-    "requests",
-    "tempfile",
-    "glob",
-    "signal",
-    "builtins",
-    "inspect",
-    "gc",
-    "platform",
-    "ssl",
-    "random",
-    "secrets",
-    "time",
-    "datetime",
-    "code",
-    "runpy",
-    "atexit",
-    "sqlite3",
-    "select",
-    "resource",
-    "mmap",
-    "webbrowser",
-    "ftplib",
-    "smtplib",
-    "telnetlib",
-    "xmlrpc",
-    "pty",
-    "fcntl",
+const SILENT: &[&str] = &[
+    "logging",
+    "transformers.utils",
+    "transformers.integrations",
+    "loguru",
+    "torch.profiler",
+    "huggingface_hub",
+    "tqdm",
 ];
 
 /// Decorators that change nothing about what a function computes.
@@ -117,6 +77,8 @@ const TRANSPARENT: &[&str] = &[
     "disable",
     "custom_fwd",
     "custom_bwd",
+    "unique",
+    "once_differentiable",
 ];
 
 fn root(path: &str) -> &str {
@@ -147,10 +109,15 @@ impl<'a> Interp<'a> {
     pub(super) fn import_from(&mut self, s: &'a ast::StmtImportFrom, scope: &Rc<Scope>) -> Eval<()> {
         self.at(s);
         let path = s.module.as_ref().map_or("", |m| m.as_str());
+        // Files of `transformers.models.x` name their own library by three dots.
+        let whole = if s.level == 3 { format!("transformers.{path}") } else { path.to_owned() };
+        let whole = whole.trim_end_matches('.');
         let from = match s.level {
             0 => self.import_path(path),
+            3 if self.known_module(whole).is_some() => self.import_path(whole),
             n => self.absent(&format!("{}{path}", ".".repeat(n as usize))),
         };
+        let path = if s.level == 3 { whole } else { path };
         let module = match from {
             Ok(module) => module,
             // Said once; the names are set aside, so that the rest is still read.
@@ -179,9 +146,8 @@ impl<'a> Interp<'a> {
         match self.attribute(module, library::alias(path, name)) {
             // A library is larger than what is offered here: what is not used does not matter.
             Err(Stop::Fault(finding))
-                if finding.kind == FindingKind::Name
-                    && library::covers(path)
-                    && !finding.hint.starts_with("did you mean") =>
+                if matches!(finding.kind, FindingKind::Name | FindingKind::Unsupported)
+                    && !(root(path) == "fla" && finding.hint.starts_with("did you mean")) =>
             {
                 Ok(Value::Missing(finding.into()))
             }
@@ -196,9 +162,6 @@ impl<'a> Interp<'a> {
         }
         if path == "os" && self.lines.mentions(&["os.environ", "os.getenv"]) {
             return Ok(Value::Module("os"));
-        }
-        if WORLD.contains(&root(path)) && self.try_depth == 0 {
-            return Err(self.import_finding(path).into());
         }
         self.absent(path)
     }
@@ -225,8 +188,12 @@ impl<'a> Interp<'a> {
     }
 
     fn known_module(&mut self, path: &str) -> Option<Value> {
-        if SILENT.contains(&path) {
+        let within = |m: &str| path.strip_prefix(m).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if SILENT.iter().any(|m| within(m)) {
             return Some(Value::Silent);
+        }
+        if path == "transformers.initialization" {
+            return Some(Value::Module("torch.nn.init"));
         }
         if TYPING.contains(&path) {
             return Some(Value::Module("typing"));
@@ -245,15 +212,27 @@ impl<'a> Interp<'a> {
                 "TYPE_CHECKING" => Value::Bool(false),
                 "NamedTuple" => Value::Class(self.classes["NamedTuple"].clone()),
                 "cast" => Value::Native(builtins::cast()),
+                "SimpleNamespace" => return self.library_attribute("torch", name),
                 _ => Value::Typing,
             });
         }
         let path = format!("{module}.{name}");
+        if path == "transformers.initialization" {
+            return Ok(Value::Module("torch.nn.init"));
+        }
+        // What only tells of other packages is false.
+        if module == "transformers" && (name.starts_with("is_") || name.contains("_supports_")) {
+            return Ok(Value::Silent);
+        }
         if library::covers(module) {
             return self.library_attribute(module, name);
         }
         if let Some(known) = self.known_module(&path) {
             return Ok(known);
+        }
+        // How memory is laid out changes no number.
+        if module == "torch" && matches!(name, "contiguous_format" | "preserve_format" | "channels_last" | "strided") {
+            return Ok(Value::Silent);
         }
         if let Some(transparent) = TRANSPARENT.iter().find(|t| **t == name)
             && matches!(
@@ -266,9 +245,17 @@ impl<'a> Interp<'a> {
                     | "torch._dynamo"
                     | "torch.amp"
                     | "torch.cuda.amp"
+                    | "torch.autograd.function"
+                    | "enum"
             )
         {
             return Ok(Value::Decorator(transparent));
+        }
+        // Functions of numbers take arrays as well in numpy.
+        if module == "numpy"
+            && let Some(value) = self.library_addition(module, name)?
+        {
+            return Ok(value);
         }
         if let Some(value) = builtins::module_constant(self, module, name) {
             return Ok(value);

@@ -75,6 +75,8 @@ pub enum ArgValue {
     Float(f64),
     /// A string.
     Str(String),
+    /// A tuple or list of these.
+    Tuple(Vec<ArgValue>),
 }
 
 impl FromStr for ArgValue {
@@ -86,6 +88,10 @@ impl FromStr for ArgValue {
             "None" => Self::None,
             "True" | "true" => Self::Bool(true),
             "False" | "false" => Self::Bool(false),
+            text if text.starts_with(['[', '(']) && text.ends_with([']', ')']) => {
+                let inner = text[1..text.len() - 1].split(',').map(str::trim).filter(|t| !t.is_empty());
+                Self::Tuple(inner.map(|t| t.parse().unwrap_or(Self::None)).collect())
+            }
             text => match (text.parse(), text.parse()) {
                 (Ok(i), _) => Self::Int(i),
                 (_, Ok(x)) => Self::Float(x),

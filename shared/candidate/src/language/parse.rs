@@ -8,7 +8,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::ir::Span;
 
 /// The longest text accepted, in bytes.
-pub const MAX_SOURCE: usize = 128 * 1024;
+pub const MAX_SOURCE: usize = 256 * 1024;
 /// The deepest nesting of the syntax tree.
 const MAX_NESTING: usize = 300;
 

@@ -77,8 +77,10 @@ fn layer<'a>(
         Flow::Next => {}
         _ => return Err(s.fault(FindingKind::Syntax, "'return' or 'break' outside a function or loop").into_stop()),
     }
-    let Some(Value::Class(class)) = globals.vars.borrow().get(name).cloned() else {
-        return Err(s.fault(FindingKind::Name, format!("'{name}' is not a class")).into_stop());
+    let class = match globals.vars.borrow().get(name).cloned() {
+        Some(Value::Class(class)) => class,
+        Some(Value::Missing(finding)) => return Err(s.missing(&finding).into()),
+        _ => return Err(s.fault(FindingKind::Name, format!("'{name}' is not a class")).into_stop()),
     };
     if !class.is_a("Module") {
         return Err(Fail::Unfit(s.fault(FindingKind::Type, format!("{name} does not derive from nn.Module"))));
@@ -124,6 +126,12 @@ fn layer<'a>(
 impl Finding {
     pub(super) fn into_stop(self) -> Fail {
         Fail::Stop(self.into())
+    }
+
+    /// It tells of something that the text imports or names and that is not there: refused once it is used.
+    pub(super) fn absent(&self) -> bool {
+        self.kind == FindingKind::Import
+            || self.kind == FindingKind::Name && self.message.starts_with("unknown function or class")
     }
 }
 

@@ -17,7 +17,7 @@ const STACK: usize = 512 << 20;
 const TRIALS: usize = 10;
 
 /// Words of a text that asks for an accelerator or for what needs one.
-const ACCELERATOR: &[&str] = &["cuda", "flash_attn", "mamba_ssm", "causal_conv1d"];
+const ACCELERATOR: &[&str] = &["cuda", "flash_attn", "mamba_ssm", "causal_conv1d", "fast_transformers"];
 
 /// Trace on a thread of its own with a large stack.
 pub fn attempt(source: &str, dims: &Dims, options: &Options) -> Attempt {

@@ -119,9 +119,7 @@ impl<'a> Interp<'a> {
     /// A definition that needs a missing import is missing itself.
     fn defined(&mut self, name: &str, result: Eval<()>, scope: &Rc<Scope>) -> Eval<()> {
         match result {
-            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import => {
-                self.bind(name, Value::Missing((*finding).into()), scope)
-            }
+            Err(Stop::Fault(finding)) if finding.absent() => self.bind(name, Value::Missing((*finding).into()), scope),
             other => other,
         }
     }
@@ -130,7 +128,7 @@ impl<'a> Interp<'a> {
     fn recover(&mut self, result: Eval<()>, targets: &[&'a Expr], scope: &Rc<Scope>) -> Eval<()> {
         match result {
             // Definitions around a missing import: refused once they are used.
-            Err(Stop::Fault(finding)) if finding.kind == FindingKind::Import && scope.kind != ScopeKind::Function => {
+            Err(Stop::Fault(finding)) if finding.absent() && scope.kind != ScopeKind::Function => {
                 let missing = Value::Missing((*finding).into());
                 for target in targets {
                     self.assign(target, missing.clone(), scope)?;

@@ -38,6 +38,8 @@ pub struct Storage {
     pub node: Cell<NodeId>,
     pub version: Cell<u32>,
     pub role: Cell<Role>,
+    /// Real and imaginary part of a complex parameter, in the last axis.
+    pub complex: Cell<bool>,
     /// Set when it was written through what may or may not be an alias.
     poisoned: Cell<u32>,
     /// The storage of which this may be an alias, and its stamp then.
@@ -100,6 +102,7 @@ impl Storage {
             node: Cell::new(node),
             version,
             role,
+            complex: Cell::new(false),
             poisoned: Cell::new(0),
             maybe: maybe.map(|base| (base, Cell::new(stamp))),
         }

@@ -194,10 +194,10 @@ fn detach_and_no_grad_cut_the_gradient_and_nothing_else() {
 
 /// (forward, kind, line within forward, part of the message)
 const REFUSED: &[(&str, FindingKind, u32, &str)] = &[
-    ("import os\nreturn x", FindingKind::Import, 1, "import of 'os' is not allowed"),
+    ("import os\nos.system('x')\nreturn x", FindingKind::Import, 1, "import of 'os' is not allowed"),
     ("from scipy import linalg\nreturn linalg.det(x)", FindingKind::Import, 1, "import of 'scipy' is not allowed"),
     ("from .utils import f\nreturn f(x)", FindingKind::Import, 1, "import of '.utils'"),
-    ("from numpy import arrai\nreturn x", FindingKind::Name, 1, "unknown function or class 'numpy.arrai'"),
+    ("from numpy import arrai\nreturn arrai(x)", FindingKind::Name, 1, "unknown function or class 'numpy.arrai'"),
     ("return torch.einsum('btd,bsd->bts', x, x[:, :, :3])", FindingKind::Shape, 1, "label 'd' has sizes 32 and 3"),
     ("return x @ x", FindingKind::Shape, 1, "inner sizes 32 and 8 differ"),
     ("return y", FindingKind::Name, 1, "unknown name 'y'"),

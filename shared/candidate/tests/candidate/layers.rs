@@ -22,6 +22,7 @@ const QUADRATIC: &[&str] = &[
     "mamba2_ssd",
     "mlstm",
     "own_gradients",
+    "recurrent_and_attention",
 ];
 
 #[test]

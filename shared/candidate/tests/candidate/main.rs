@@ -4,6 +4,7 @@
 mod around;
 mod autograd;
 mod cost;
+mod elsewhere;
 mod gate;
 mod language;
 mod layers;

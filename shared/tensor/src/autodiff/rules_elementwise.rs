@@ -51,6 +51,12 @@ pub(super) fn unary(graph: &mut Graph, ctx: &Context<'_>, f: Unary) -> Result<Pa
             let part = graph.mul(g, sin)?;
             neg(graph, part)?
         }
+        Unary::Atan => {
+            let square = graph.mul(x, x)?;
+            let one = graph.scalar(1.0)?;
+            let below = graph.add(square, one)?;
+            graph.div(g, below)?
+        }
         Unary::Tanh => {
             let square = graph.mul(y, y)?;
             let slope = from(graph, 1.0, square)?;

@@ -25,6 +25,7 @@ fn functions_of_one_argument() {
         (Unary::Tanh, 0.5, 0.462_117_17),
         (Unary::Sigmoid, 2.0, 0.880_797),
         (Unary::Silu, 2.0, 1.761_594_2),
+        (Unary::Atan, 2.0, 1.107_148_7),
         (Unary::Gelu, 1.0, 0.841_344_7),
         (Unary::GeluTanh, 1.0, 0.841_192),
         (Unary::Relu, -1.0, 0.0),

@@ -14,6 +14,7 @@ fn elementwise_functions_of_one_argument() {
         Unary::Expm1,
         Unary::Sin,
         Unary::Cos,
+        Unary::Atan,
         Unary::Tanh,
         Unary::Sigmoid,
         Unary::Silu,

@@ -25,6 +25,19 @@ impl Args {
         let mut bound = Self { name, values: Vec::new(), rest: Vec::new(), extra: Vec::new() };
         let mut args = args.into_iter();
         let mut named = named;
+        // Functions of tensors know numpy's names of their options too, those of torch.nn.functional do not.
+        let tensors = f.places & (super::TORCH | super::METHOD) != 0 && f.places & super::F == 0;
+        for (name, _) in named.iter_mut().filter(|_| tensors) {
+            let other = match name.as_str() {
+                "keepdims" => "keepdim",
+                "axis" => "dim",
+                _ => continue,
+            };
+            let mut known = f.signature.split(',').flat_map(|p| p.trim_end_matches('?').split('|'));
+            if known.any(|p| p == other) && !f.signature.contains(name.as_str()) {
+                *name = other.to_owned();
+            }
+        }
         let mut any_keyword = false;
         let mut positional = 0;
         for part in f.signature.split(',').filter(|p| !p.is_empty()) {

@@ -263,6 +263,17 @@ pub const TABLE: &[Builtin] = &[
             Ok(Value::None)
         },
     },
+    Builtin {
+        name: "isdigit",
+        places: STR,
+        signature: "self",
+        run: |s, a| {
+            let text = a.string(s, "self")?;
+            Ok(Value::Bool(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())))
+        },
+    },
+    Builtin { name: "title", places: STR, signature: "self", run: |s, a| text(s, a, title) },
+    Builtin { name: "capitalize", places: STR, signature: "self", run: |s, a| text(s, a, capitalize) },
     Builtin { name: "lower", places: STR, signature: "self", run: |s, a| text(s, a, |t| t.to_lowercase()) },
     Builtin { name: "upper", places: STR, signature: "self", run: |s, a| text(s, a, |t| t.to_uppercase()) },
     Builtin { name: "strip", places: STR, signature: "self", run: |s, a| text(s, a, |t| t.trim().to_owned()) },
@@ -373,4 +384,13 @@ fn dict(s: &mut Interp<'_>, a: &Args) -> Eval<Rc<Table>> {
 fn text(s: &mut Interp<'_>, a: &Args, f: fn(&str) -> String) -> Eval<Value> {
     let text = a.string(s, "self")?;
     Ok(Value::str(&f(&text)))
+}
+
+fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+}
+
+fn title(text: &str) -> String {
+    text.split_inclusive(|c: char| !c.is_alphabetic()).map(capitalize).collect()
 }

@@ -214,6 +214,9 @@ pub fn literal(s: &mut Interp<'_>, data: &Value, dtype: Option<DType>) -> Eval<V
     let (mut shape, mut numbers, mut kind) = (Vec::new(), Vec::new(), DType::Bool);
     let mut nodes = false;
     flatten(s, data, 0, &mut shape, &mut numbers, &mut kind, &mut nodes)?;
+    if nodes && s.phase == Phase::Construct {
+        return gathered(s, data);
+    }
     if nodes {
         return Err(s
             .fault(FindingKind::Unsupported, "torch.tensor of tensors would cut their gradients")
@@ -233,6 +236,25 @@ pub fn literal(s: &mut Interp<'_>, data: &Value, dtype: Option<DType>) -> Eval<V
         _ => s.graph.literal(&shape, numbers, dtype),
     };
     s.tensor(made)
+}
+
+/// Numbers that random draws and the like decide, as a first value.
+fn gathered(s: &mut Interp<'_>, data: &Value) -> Eval<Value> {
+    match data {
+        Value::List(_) | Value::Tuple(_) => {
+            let items = s.iterate(data)?;
+            let rows = items.iter().map(|v| s.deeper(|s| gathered(s, v))).collect::<Eval<Vec<_>>>()?;
+            let rows = s.list(rows)?;
+            let stack = super::find(super::TORCH, "stack").expect("in the table");
+            s.call(&Value::Native(stack), vec![rows], vec![])
+        }
+        Value::Tensor(t) => {
+            let node = s.read(t)?;
+            let made = s.graph.cast(node, DType::F32);
+            s.tensor(made)
+        }
+        other => literal(s, other, Some(DType::F32)),
+    }
 }
 
 fn flatten(

@@ -63,6 +63,7 @@ pub const TABLE: &[Builtin] = &[
     unary!("sin", TM, Sin),
     unary!("cos", TM, Cos),
     unary!("tanh", TFM, Tanh),
+    unary!("atan|arctan", TM, Atan),
     unary!("sigmoid", TFM, Sigmoid),
     unary!("expit", SPECIAL, Sigmoid),
     unary!("silu|swish", F, Silu),

@@ -26,6 +26,7 @@ mod modules;
 mod nn;
 mod norms;
 mod objects;
+mod parameters;
 mod patterns;
 mod pieces;
 mod python;
@@ -40,8 +41,8 @@ use std::sync::LazyLock;
 pub use args::Args;
 pub use module::{all_modules, children, named_parameters, submodules};
 pub use modules::{install, names as classes, refused};
-pub use nn::{make_buffer, make_parameter};
 pub use objects::is_instance;
+pub use parameters::{make_buffer, make_parameter};
 
 use super::interp::{Eval, Interp};
 use super::value::Value;
@@ -128,6 +129,13 @@ pub const INNER_MODULES: &[&str] = &[
     "torch.autograd",
     "torch.autograd.function",
     "torch.distributed",
+    "torch.utils._pytree",
+    "torch.nn.functional",
+    "torch.nn.modules.utils",
+    "torch.nn.utils.parametrizations",
+    "torch.nn.utils.parametrize",
+    "torch.func",
+    "numpy.linalg",
     "torch.amp",
     "torch.compiler",
     "torch._dynamo",
@@ -253,7 +261,9 @@ pub fn module_constant(interp: &mut Interp<'_>, module: &'static str, name: &str
         ("torch" | "math", "e") => Some(Value::Float(std::f64::consts::E)),
         ("math", "tau") => Some(Value::Float(std::f64::consts::TAU)),
         ("torch", "no_grad" | "inference_mode") => Some(Value::Decorator("no_grad")),
-        ("torch", "enable_grad" | "autocast") | ("torch.amp", "autocast") => Some(Value::Decorator("enable_grad")),
+        ("torch", "enable_grad" | "autocast") | ("torch.amp" | "torch.cuda.amp", "autocast") => {
+            Some(Value::Decorator("enable_grad"))
+        }
         ("dataclasses", "dataclass") => Some(Value::Decorator("dataclass")),
         ("torch.nn" | "torch.nn.modules" | "torch.nn.parameter", name) => {
             modules::class(interp, name).map(Value::Class)

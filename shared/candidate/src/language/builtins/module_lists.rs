@@ -2,7 +2,7 @@
 
 use super::module::{children, object};
 use super::modules::ModuleClass;
-use super::nn::make_parameter;
+use super::parameters::make_parameter;
 use super::{Args, Builtin};
 use crate::language::interp::{Eval, Interp};
 use crate::language::tensor::Role;

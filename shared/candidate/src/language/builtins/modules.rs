@@ -16,11 +16,12 @@ pub struct ModuleClass {
 /// Classes that would couple the batch, draw random numbers or are not there yet.
 const REFUSED: &[(&str, &str)] = &[
     ("BatchNorm1d", "batch statistics couple the rows of a batch; use nn.RMSNorm or nn.LayerNorm"),
-    ("MultiheadAttention", "write the attention out with nn.Linear and softmax"),
-    ("GRU", "write the recurrence out, or use a chunked form"),
-    ("LSTM", "write the recurrence out, or use a chunked form"),
-    ("RNN", "write the recurrence out, or use a chunked form"),
-    ("Conv2d", "use nn.Conv1d"),
+    ("BatchNorm2d", "batch statistics couple the rows of a batch; use nn.RMSNorm or nn.LayerNorm"),
+    ("SyncBatchNorm", "batch statistics couple the rows of a batch; use nn.RMSNorm or nn.LayerNorm"),
+    ("InstanceNorm1d", "statistics over time read the future; use nn.RMSNorm or nn.LayerNorm"),
+    ("ConvTranspose1d", "use nn.Conv1d"),
+    ("Conv3d", "use nn.Conv1d"),
+    ("TransformerEncoderLayer", "write attention and MLP out with nn.MultiheadAttention and nn.Linear"),
 ];
 
 const EXCEPTIONS: &[(&str, &str)] = &[

@@ -6,11 +6,10 @@ use super::init::{normal, uniform};
 use super::module::object;
 use super::modules::ModuleClass;
 use super::norms::{group_norm, layer_norm, rms_norm, trailing_axes};
+use super::parameters::{RESET, RESET_EMBEDDING, RESET_NORM, bias, constant_parameter};
 use super::{Args, Builtin, F, find};
-use crate::finding::FindingKind;
-use crate::ir::{DType, NodeId};
+use crate::ir::NodeId;
 use crate::language::interp::{Eval, Interp};
-use crate::language::tensor::{Role, Tensor};
 use crate::language::value::{Instance, Value};
 
 pub const CLASSES: &[ModuleClass] = &[
@@ -45,6 +44,7 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET,
         ],
     },
     ModuleClass {
@@ -102,6 +102,7 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET,
         ],
     },
     ModuleClass {
@@ -136,6 +137,7 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET_NORM,
         ],
     },
     ModuleClass {
@@ -167,6 +169,7 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET_NORM,
         ],
     },
     ModuleClass {
@@ -205,6 +208,7 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET_NORM,
         ],
     },
     ModuleClass {
@@ -239,73 +243,10 @@ pub const CLASSES: &[ModuleClass] = &[
                     s.tensor(Ok(node))
                 },
             },
+            RESET_EMBEDDING,
         ],
     },
 ];
-
-/// `nn.Parameter(data, requires_grad=True)`.
-pub fn make_parameter(s: &mut Interp<'_>, args: Vec<Value>, named: Vec<(String, Value)>) -> Eval<Value> {
-    static PARAMETER: Builtin = Builtin {
-        name: "Parameter",
-        places: 0,
-        signature: "data,requires_grad?",
-        run: |s, a| {
-            let x = a.tensor(s, "data")?;
-            let on = a.bool_or(s, "requires_grad", true)?;
-            let node = s.read(&x)?;
-            if on && s.graph.dtype(node) != DType::F32 {
-                return s.raise("RuntimeError", "only floating point tensors can require gradients");
-            }
-            Ok(parameter(s, node, on))
-        },
-    };
-    if s.phase == crate::language::value::Phase::Forward {
-        return Err(s
-            .fault(FindingKind::Unsupported, "a parameter made in forward would be new at every call")
-            .hint("make it in __init__")
-            .into());
-    }
-    s.call(&Value::Native(&PARAMETER), args, named)
-}
-
-/// `nn.Buffer(data, persistent=True)`.
-pub fn make_buffer(s: &mut Interp<'_>, args: Vec<Value>, named: Vec<(String, Value)>) -> Eval<Value> {
-    static BUFFER: Builtin = Builtin {
-        name: "Buffer",
-        places: 0,
-        signature: "data,persistent?",
-        run: |s, a| {
-            let x = a.tensor(s, "data")?;
-            let persistent = a.bool_or(s, "persistent", true)?;
-            let node = s.read(&x)?;
-            let buffer = Tensor::fresh(node, x.layout);
-            buffer.storage.role.set(Role::Buffer { persistent });
-            Ok(Value::Tensor(buffer))
-        },
-    };
-    s.call(&Value::Native(&BUFFER), args, named)
-}
-
-fn bias(s: &mut Interp<'_>, a: &Args, this: &Instance, n: usize, bound: f64) -> Eval<Value> {
-    let value = match a.bool_or(s, "bias", true)? {
-        true => {
-            let node = uniform(s, &[n], -bound, bound)?;
-            parameter(s, node, true)
-        }
-        false => Value::None,
-    };
-    this.set("bias", value);
-    Ok(Value::None)
-}
-
-fn constant_parameter(s: &mut Interp<'_>, dims: &[usize], value: f64, wanted: bool) -> Eval<Value> {
-    if !wanted {
-        return Ok(Value::None);
-    }
-    let made = s.graph.full(dims, value, DType::F32);
-    let node = s.made(made)?;
-    Ok(parameter(s, node, true))
-}
 
 fn own(s: &mut Interp<'_>, this: &Instance, name: &str) -> Eval<Option<NodeId>> {
     match this.get(name) {

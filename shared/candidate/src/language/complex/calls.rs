@@ -66,6 +66,43 @@ const BILINEAR: &[&str] = &["einsum", "matmul", "bmm", "mm", "outer", "dot", "in
 
 type Named = Vec<(String, Value)>;
 
+/// The axes of one side of a pattern; a group is one.
+fn axes(side: &str) -> Vec<String> {
+    let (mut found, mut depth) = (vec![String::new()], 0usize);
+    for c in side.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match c.is_whitespace() && depth == 0 {
+            true => found.push(String::new()),
+            false => found.last_mut().expect("starts with one").push(c),
+        }
+    }
+    found.retain(|n| !n.is_empty());
+    found
+}
+
+/// The shape that a reshape asks for, and where in it an axis stays by itself.
+fn reshaped(old: &[usize], axis: usize, sizes: &[Value]) -> Option<(Vec<usize>, usize)> {
+    let sizes = match sizes {
+        [Value::Tuple(items)] => items.to_vec(),
+        [Value::List(list)] => list.items.borrow().clone(),
+        sizes => sizes.to_vec(),
+    };
+    let ints: Vec<i64> =
+        sizes.iter().map(|v| if let Value::Int(i) = v { Some(*i) } else { None }).collect::<Option<_>>()?;
+    let known: i64 = ints.iter().filter(|i| **i >= 0).product();
+    let all = old.iter().product::<usize>() as i64;
+    let new: Vec<usize> = ints.iter().map(|&i| if i < 0 { all / known.max(1) } else { i } as usize).collect();
+    let before: usize = old[..axis].iter().product();
+    let fits = |at: &usize| new[*at] == old[axis] && new[..*at].iter().product::<usize>() == before;
+    let whole = new.iter().product::<usize>() as i64 == all;
+    let at = (0..new.len()).find(fits).filter(|_| whole)?;
+    Some((new, at))
+}
+
 /// Whether a value is or holds a complex tensor.
 pub fn is_complex(value: &Value) -> bool {
     match value {
@@ -135,6 +172,10 @@ impl Interp<'_> {
             }
             ("div" | "divide", Some(_)) if args.len() == 2 => {
                 self.complex_binary(ruff_python_ast::Operator::Div, &args[0], &args[1])
+            }
+            ("cumprod", Some(_)) => {
+                let product = self.library_attribute("torch", "complex_cumprod")?;
+                self.call(&product, args, named)
             }
             ("square", Some(c)) => self.complex_binary(ruff_python_ast::Operator::Mult, c, c),
             ("pow", Some(_)) if args.len() == 2 => {
@@ -264,15 +305,30 @@ impl Interp<'_> {
                     }
             }
             "clone" | "contiguous" | "detach" | "neg" => from_right as i64,
+            "view" | "reshape" => {
+                let old = self.complex_shape(c);
+                let Some((new, at)) = reshaped(&old, axis as usize, &args[1..]) else { return Ok(None) };
+                let n = self.graph.shape(signal)[axis as usize];
+                let sizes = new.iter().enumerate().map(|(i, d)| Value::Int(if i == at { n } else { *d } as i64));
+                let args = [vec![real(signal)], sizes.collect()].concat();
+                let moved = self.call(&Value::Native(f), args, vec![])?;
+                let signal = self.node_of_any(&moved)?;
+                return Ok(Some(value(Complex::Spectrum { signal, from_right: new.len() - 1 - at, half })));
+            }
             "rearrange" => {
                 let Some(Value::Str(pattern)) = args.get(1) else { return Ok(None) };
                 let Some((left, right)) = pattern.split_once("->") else { return Ok(None) };
-                if pattern.contains(['(', '.']) {
-                    return Ok(None);
-                }
-                let (left, right): (Vec<_>, Vec<_>) =
-                    (left.split_whitespace().collect(), right.split_whitespace().collect());
-                let Some(name) = left.get(axis as usize) else { return Ok(None) };
+                let left = axes(left);
+                let rest = (rank as usize + 1).saturating_sub(left.len());
+                let spread = |names: Vec<String>| -> Vec<String> {
+                    let each = |n: String| match &*n {
+                        "..." => (0..rest).map(|i| format!(".{i}")).collect(),
+                        _ => vec![n],
+                    };
+                    names.into_iter().flat_map(each).collect()
+                };
+                let (left, right) = (spread(left), spread(axes(right)));
+                let Some(name) = left.get(axis as usize).filter(|n| !n.starts_with('(')) else { return Ok(None) };
                 let Some(at) = right.iter().position(|n| n == name) else { return Ok(None) };
                 right.len() as i64 - 1 - at as i64
             }

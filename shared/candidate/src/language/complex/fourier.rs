@@ -1,9 +1,11 @@
 //! `torch.fft` of real signals, and making complex tensors.
 
+use ruff_python_ast::Operator;
+
 use super::{Complex, real, value};
 use crate::finding::FindingKind;
-use crate::ir::{Binary, DType, NodeId, Unary};
-use crate::language::builtins::{Args, Builtin, FFT, METHOD, TORCH};
+use crate::ir::{Binary, DType, NodeId, Op, Unary};
+use crate::language::builtins::{Args, Builtin, FFT, METHOD, TORCH, find};
 use crate::language::interp::{Eval, Interp};
 use crate::language::value::Value;
 
@@ -85,6 +87,19 @@ pub const TABLE: &[Builtin] = &[
         signature: "input",
         run: |s, a| match a.value("input") {
             Value::Tensor(_) => Ok(a.value("input").clone()),
+            // The conjugate of a real signal's spectrum is that of the signal run backwards around the circle.
+            Value::Complex(c) if matches!(**c, Complex::Spectrum { .. }) => {
+                let Complex::Spectrum { signal, from_right, half } = **c else { unreachable!("just matched") };
+                let axis = s.graph.shape(signal).len() - 1 - from_right;
+                let n = s.graph.shape(signal)[axis];
+                let made = s.graph.apply(Op::Flip(axis), &[signal]).and_then(|back| {
+                    let last = s.graph.slice(back, axis, n - 1, 1, 1)?;
+                    let rest = s.graph.slice(back, axis, 0, n - 1, 1)?;
+                    s.graph.cat(&[last, rest], axis)
+                });
+                let signal = s.made(made)?;
+                Ok(value(Complex::Spectrum { signal, from_right, half }))
+            }
             _ => {
                 let (re, im) = complex(s, a)?;
                 let made = s.graph.unary(Unary::Neg, im);
@@ -97,7 +112,19 @@ pub const TABLE: &[Builtin] = &[
         name: "angle",
         places: TORCH | METHOD,
         signature: "input",
-        run: |s, _| s.unsupported("the angle of a complex tensor is not supported"),
+        run: |s, a| {
+            let (re, im) = match a.value("input") {
+                Value::Complex(c) => s.parts(&c.clone())?,
+                _ => {
+                    let re = a.float_node(s, "input")?;
+                    let shape = s.graph.shape(re).to_vec();
+                    let zero = s.graph.full(&shape, 0.0, DType::F32);
+                    (re, s.made(zero)?)
+                }
+            };
+            let atan2 = s.library_attribute("torch", "torch_atan2")?;
+            s.call(&atan2, vec![real(im), real(re)], vec![])
+        },
     },
     Builtin {
         name: "is_complex",
@@ -110,7 +137,7 @@ pub const TABLE: &[Builtin] = &[
 /// Names of functions that take complex tensors as they are.
 pub fn knows_complex(name: &str) -> bool {
     TABLE.iter().any(|b| b.name == name)
-        || matches!(name, "isinstance" | "callable" | "hasattr" | "getattr" | "print")
+        || matches!(name, "Parameter" | "isinstance" | "callable" | "hasattr" | "getattr" | "print")
         || matches!(name, "is_tensor" | "append" | "partial" | "len" | "register_buffer" | "setattr" | "list" | "tuple")
         || matches!(name, "checkpoint" | "zip" | "enumerate" | "map" | "update" | "id" | "no_grad call" | "__init__")
 }
@@ -130,7 +157,7 @@ fn part(s: &mut Interp<'_>, a: &Args, name: &str) -> Eval<Value> {
     }
 }
 
-fn paired(s: &mut Interp<'_>, re: NodeId, im: NodeId) -> Eval<Value> {
+pub(super) fn paired(s: &mut Interp<'_>, re: NodeId, im: NodeId) -> Eval<Value> {
     let made = crate::ir::broadcast(s.graph.shape(re), s.graph.shape(im));
     match made {
         Ok(shape) => {
@@ -160,8 +187,8 @@ fn scales(s: &mut Interp<'_>, a: &Args, n: usize) -> Eval<(f64, f64)> {
 }
 
 fn forward(s: &mut Interp<'_>, a: &Args, half: bool) -> Eval<Value> {
-    if let Value::Complex(_) = a.value("input") {
-        return s.unsupported("a transform of a complex tensor is not supported");
+    if let Value::Complex(c) = a.value("input") {
+        return whole(s, a, &c.clone(), half);
     }
     let x = a.float_node(s, "input")?;
     let shape = s.graph.shape(x).to_vec();
@@ -182,6 +209,23 @@ fn forward(s: &mut Interp<'_>, a: &Args, half: bool) -> Eval<Value> {
         signal = s.made(made)?;
     }
     Ok(value(Complex::Spectrum { signal, from_right: shape.len() - 1 - axis, half }))
+}
+
+/// The transform of a complex tensor: that of its real part, and of its imaginary part turned by i.
+fn whole(s: &mut Interp<'_>, a: &Args, c: &Complex, half: bool) -> Eval<Value> {
+    if half {
+        return s.raise("RuntimeError", "rfft expects a real input tensor");
+    }
+    let fft = find(FFT, "fft").expect("in the table");
+    let (re, im) = s.parts(c)?;
+    let mut transformed = |x: NodeId| {
+        let named = ["n", "dim", "norm"].iter().filter_map(|n| Some(((*n).to_owned(), a.opt(n)?.clone()))).collect();
+        s.call(&Value::Native(fft), vec![real(x)], named)
+    };
+    let (re, im) = (transformed(re)?, transformed(im)?);
+    let i = s.complex_number(0.0, 1.0)?;
+    let turned = s.complex_binary(Operator::Mult, &im, &i)?;
+    s.complex_binary(Operator::Add, &re, &turned)
 }
 
 fn inverse(s: &mut Interp<'_>, a: &Args, half: bool) -> Eval<Value> {

@@ -109,8 +109,8 @@ impl Interp<'_> {
         })();
         match made {
             Ok(Some((re, im))) => {
-                let re = self.made(Ok(re))?;
-                Ok(value(Complex::Pair(re, self.made(Ok(im))?)))
+                let (re, im) = (self.made(Ok(re))?, self.made(Ok(im))?);
+                fourier::paired(self, re, im)
             }
             Ok(None) if op == Operator::MatMult => self.complex_call_by_name("matmul", vec![a.clone(), b.clone()]),
             Ok(None) => self.unsupported(format!("{} of complex tensors is not supported", op.as_str())),
@@ -202,6 +202,14 @@ impl Interp<'_> {
             "dtype" => Ok(Value::DType("complex64")),
             "device" => Ok(Value::Device),
             "requires_grad" | "is_cuda" => Ok(Value::Bool(false)),
+            "T" | "mT" | "H" | "mH" => {
+                let axes = vec![Value::Int(-2), Value::Int(-1)];
+                let turned = self.call_method(&value(**c), "transpose", axes)?;
+                match name {
+                    "T" | "mT" => Ok(turned),
+                    _ => self.call_method(&turned, "conj", vec![]),
+                }
+            }
             _ => {
                 let this = Value::Complex(c.clone());
                 match super::builtins::find(super::builtins::METHOD, name) {

@@ -37,10 +37,25 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("fla", &[0, 1, 2, 3, 4, 7], include_str!("rest.py")),
     ("flash_attn", &[0, 1, 2, 3, 6, 8], include_str!("flash_attn.py")),
     ("mamba_ssm", &[0, 1, 2, 3, 4, 6, 7], include_str!("mamba.py")),
+    ("fast_transformers", &[0, 1, 3], include_str!("fast_transformers.py")),
+    ("torch", &[10], include_str!("python.py")),
+    ("numpy", &[], include_str!("numpy.py")),
+    ("torch", &[10], include_str!("recurrent.py")),
+    ("torch", &[10], include_str!("rotary.py")),
+    ("torch", &[10], include_str!("decompose.py")),
+];
+
+/// Libraries that are small, and what there is of them.
+const SMALL: &[(&str, &[&str])] = &[
+    ("packaging", &["parse", "Version"]),
+    ("scipy", &["next_fast_len"]),
+    ("distutils", &["LooseVersion", "StrictVersion"]),
+    ("importlib", &["find_spec"]),
+    ("rotary_embedding_torch", &["rotary_embedding_torch_RotaryEmbedding", "apply_rotary_emb"]),
 ];
 
 /// Packages that layers do without where they are missing; they are offered to those that do not.
-pub const OPTIONAL: &[&str] = &["flash_attn", "mamba_ssm", "causal_conv1d"];
+pub const OPTIONAL: &[&str] = &["flash_attn", "mamba_ssm", "causal_conv1d", "fast_transformers"];
 
 /// Names that stand for another of the library, by module.
 const ALIASES: &[(&str, &str, &str)] = &[
@@ -144,7 +159,8 @@ fn root(path: &str) -> &str {
 /// Whether a module is the library's.
 pub fn covers(path: &str) -> bool {
     let root = root(path);
-    root != "torch" && PARTS.iter().map(|(name, ..)| name).chain(OPTIONAL).any(|name| *name == root)
+    let mut known = PARTS.iter().map(|(name, ..)| name).chain(OPTIONAL).chain(SMALL.iter().map(|(name, _)| name));
+    !matches!(root, "torch" | "numpy") && known.any(|name| *name == root)
 }
 
 /// Names of PyTorch's modules and how the library marks what belongs to them.
@@ -154,6 +170,16 @@ const MARKS: &[(&str, &str)] = &[
     ("torch.nn.functional", "F_"),
     ("torch.linalg", "linalg_"),
     ("torch.nn", "nn_"),
+    ("torch.nn.utils", "utils_"),
+    ("torch.nn.utils.parametrizations", "utils_"),
+    ("torch.utils._pytree", "tree_"),
+    ("itertools", "itertools_"),
+    ("operator", "operator_"),
+    ("functools", "functools_"),
+    ("numpy", "numpy_"),
+    ("numpy.linalg", "numpy_linalg_"),
+    ("torch.fft", "fft_"),
+    ("torch.nn.init", "init_"),
     ("einops", "einops_"),
     ("einops.layers.torch", "layers_"),
 ];
@@ -161,7 +187,7 @@ const MARKS: &[(&str, &str)] = &[
 /// The names that the library adds to one of PyTorch's modules.
 pub fn additions(module: &str) -> Vec<&'static str> {
     let mark = MARKS.iter().find(|(m, _)| *m == module).map(|(_, mark)| *mark);
-    let all = names("torch").into_iter();
+    let all = names(if root(module) == "numpy" { "numpy" } else { "torch" }).into_iter();
     mark.map_or_else(Vec::new, |mark| all.filter_map(|n| n.strip_prefix(mark)).collect())
 }
 
@@ -184,7 +210,11 @@ pub fn module(path: &str) -> Option<&'static str> {
     if !covers(path) {
         return None;
     }
-    PARTS.iter().map(|(name, ..)| *name).chain(OPTIONAL.iter().copied()).find(|name| *name == root(path))
+    if path == "scipy" {
+        return None;
+    }
+    let small = SMALL.iter().map(|(name, _)| *name);
+    PARTS.iter().map(|(name, ..)| *name).chain(OPTIONAL.iter().copied()).chain(small).find(|name| *name == root(path))
 }
 
 /// Names that a library offers.
@@ -197,6 +227,18 @@ pub fn names(library: &str) -> Vec<&'static str> {
 impl Interp<'_> {
     /// Something in the library, which is read when it is first asked for.
     pub fn library_attribute(&mut self, path: &str, name: &str) -> Eval<Value> {
+        // A library's own meaning of a name that others use too.
+        let own = DEFINED.get_key_value(format!("{}_{name}", root(path)).as_str()).map(|(name, _)| *name);
+        let name = own.unwrap_or(name);
+        if let Some((_, there)) = SMALL.iter().find(|(small, _)| *small == root(path)) {
+            // Modules within it go by its name.
+            let inner = name.starts_with(|c: char| c.is_lowercase()).then(|| module(path)).flatten();
+            match (there.contains(&name), inner) {
+                (true, _) => {}
+                (false, Some(inner)) if inner == path => return Ok(Value::Module(inner)),
+                _ => return self.unknown("function or class", &format!("{path}.{name}"), there.iter().copied()),
+            }
+        }
         let Some(&part) = DEFINED.get(name) else {
             if MODULES.contains(&name) {
                 return Ok(Value::Module(module(path).expect("the path is the library's")));

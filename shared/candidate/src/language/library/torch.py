@@ -9,6 +9,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+def init_copy_(tensor, other):
+    return tensor.data.copy_(other)
+
+
 def _scan(input, dim, combine):
     """Inclusive scan along a dimension by doubling: log2(n) steps."""
     x = input.movedim(dim, -1)
@@ -20,7 +24,35 @@ def _scan(input, dim, combine):
 
 
 def torch_logaddexp(input, other):
-    return input + F.softplus(other - input, threshold=1e9)
+    # Equal infinities have no difference.
+    apart = torch.where(input == other, torch.zeros_like(input + other), input - other)
+    return torch.maximum(input, other) + torch.log1p(torch.exp(-apart.abs()))
+
+
+def torch_atan2(input, other):
+    """The angle of (other, input), by the quotient that is not larger than 1."""
+    steep = input.abs() > other.abs()
+    below = torch.where(steep, input, other)
+    slope = torch.atan(torch.where(steep, other, input) / torch.where(below == 0, torch.ones_like(below), below))
+    sign = torch.where(input < 0, -1.0, 1.0)
+    flat = slope + torch.where(other < 0, math.pi * sign, torch.zeros_like(sign))
+    return torch.where(steep, 0.5 * math.pi * sign - slope, flat)
+
+
+def torch_arctan2(input, other):
+    return torch_atan2(input, other)
+
+
+def torch_asin(input):
+    return torch_atan2(input, torch.sqrt(1 - input * input))
+
+
+def torch_acos(input):
+    return torch_atan2(torch.sqrt(1 - input * input), input)
+
+
+def complex_cumprod(input, dim):
+    return _scan(input, dim, lambda a, b: a * b)
 
 
 def torch_logcumsumexp(input, dim):

@@ -178,6 +178,7 @@ fn unary((f, x, out): (Unary, &[f32], &mut [f32])) {
         Unary::Sin => map(x, out, f32::sin),
         Unary::Cos => map(x, out, f32::cos),
         Unary::Tanh => map(x, out, math::tanh),
+        Unary::Atan => map(x, out, f32::atan),
         Unary::Sigmoid => map(x, out, math::sigmoid),
         Unary::Silu => map(x, out, math::silu),
         Unary::Gelu => map(x, out, math::gelu),
