@@ -100,8 +100,19 @@ fn assumed(name: &str) -> Option<usize> {
     match name {
         "layer_idx" | "layer_id" | "layer" => Some(0),
         "n_layers" | "num_layers" | "n_layer" | "num_hidden_layers" | "depth" => Some(1),
-        "l_max" | "max_seq_len" | "max_seqlen" | "max_length" | "max_len" | "seq_len" | "seq_length" | "seqlen"
-        | "block_size" | "context_length" | "ctx_len" | "max_position_embeddings" | "max_sequence_length" => Some(2048),
+        "l_max"
+        | "max_seq_len"
+        | "max_seqlen"
+        | "max_length"
+        | "max_len"
+        | "seq_len"
+        | "seq_length"
+        | "seqlen"
+        | "block_size"
+        | "context_length"
+        | "ctx_len"
+        | "max_position_embeddings"
+        | "max_sequence_length" => Some(2048),
         "vocab_size" => Some(256),
         _ => None,
     }

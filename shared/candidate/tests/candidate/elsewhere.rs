@@ -1,4 +1,4 @@
-//! What layer files of other libraries use: absent packages, custom gradients, kernels by name.
+//! What layer files of other libraries use: absent packages, kernels by name, complex parameters, pieces of Python.
 
 use std::collections::HashMap;
 
@@ -63,37 +63,6 @@ fn what_is_imported_and_not_used_does_not_matter() {
     let used = layer(head, "", "return kernel(x)");
     let findings = trace(&used, &dims(2, 5), &Options::default()).unwrap_err();
     assert_eq!((findings[0].kind, findings[0].line), (FindingKind::Import, 12), "{findings:?}");
-}
-
-#[test]
-fn a_custom_gradient_is_the_derivative_a_factor_or_refused() {
-    let function = |backward: &str| {
-        format!(
-            "class Cube(torch.autograd.Function):\n    @staticmethod\n    @torch.no_grad()\n    def forward(ctx, x, y):\n        \
-             ctx.save_for_backward(x, y)\n        z = x.cumsum(1)\n        return z * z * y\n    @staticmethod\n    def backward(ctx, g):\n        \
-             x, y = ctx.saved_tensors\n        z = x.cumsum(1)\n        dz = 2 * g * z * y\n        {backward}"
-        )
-    };
-    let init = "self.w = nn.Parameter(torch.ones(8))";
-    let right = "return dz.flip(1).cumsum(1).flip(1), g * z * z";
-    let source = layer(&function(right), init, "return Cube.apply(x * self.w, x)");
-    let traced = trace(&source, &dims(2, 5), &Options::default()).unwrap_or_else(|f| panic!("{f:?}"));
-    assert!(traced.notes.iter().any(|n| n.text.contains("agrees in numbers")), "{:?}", traced.notes);
-    let detached = traced.graph.nodes().iter().any(|n| format!("{:?}", n.op).contains("Detach"));
-    assert!(!detached, "no_grad within the forward cuts nothing");
-    let wrong = layer(&function("return dz.cumsum(1), g * z * z"), init, "return Cube.apply(x * self.w, x)");
-    let findings = trace(&wrong, &dims(2, 5), &Options::default()).unwrap_err();
-    assert!(findings[0].message.contains("backward of Cube is not the derivative"), "{findings:?}");
-
-    let rounding = "class Through(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return x.round()\n    \
-                    @staticmethod\n    def backward(ctx, g):\n        return g.clamp(-1e9, 1e9) * 0.5";
-    let given = layer(rounding, init, "return Through.apply(x * self.w)");
-    equal(&given, &layer("", init, "return (x * self.w).round()"), 5);
-    let graph = trace(&given, &dims(2, 5), &Options::default()).unwrap().graph;
-    assert!(
-        graph.nodes().iter().any(|n| format!("{:?}", n.op).contains("Detach")),
-        "its gradient is half the output's"
-    );
 }
 
 #[test]
