@@ -38,6 +38,7 @@ fn plain(value: &ArgValue) -> Value {
         ArgValue::Int(i) => json!(i),
         ArgValue::Float(x) => json!(x),
         ArgValue::Str(text) => json!(text),
+        ArgValue::Tuple(items) => items.iter().map(plain).collect(),
     }
 }
 
