@@ -23,6 +23,16 @@ pub enum Error {
         /// Size of the axis.
         size: usize,
     },
+    /// More than the probe runs.
+    #[error("run {bytes} bytes of results and {flops} FLOPs forward and backward; the largest are made at line {line}")]
+    Large {
+        /// Line of the candidate's text (0: none).
+        line: u32,
+        /// Bytes of all results.
+        bytes: u64,
+        /// FLOPs of one forward and backward pass.
+        flops: u64,
+    },
     /// An integer division by zero.
     #[error("execute line {line}: integer division by zero")]
     DivisionByZero {
@@ -107,6 +117,7 @@ impl Error {
         match self {
             Self::Graph { line, .. }
             | Self::Index { line, .. }
+            | Self::Large { line, .. }
             | Self::DivisionByZero { line }
             | Self::Random { line } => Some(*line).filter(|&line| line > 0),
             _ => None,

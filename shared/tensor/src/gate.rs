@@ -1,18 +1,16 @@
 //! The whole gate: what can be proved of a candidate's text, and what only running it shows.
 
-use move37_candidate::cost::cost;
 use move37_candidate::finding::{Finding, FindingKind};
 use move37_candidate::gate::{self, GateConfig, GateReport, Proof};
 use move37_candidate::ir::{Graph, Span};
 use move37_candidate::language::{Dims, Options, trace};
 
+use crate::Error;
 use crate::probe::{Probe, ProbeFinding, ProbeKind, probe};
 
 /// (length, shorter length) at which a program is run: no multiples of a chunk, else, for layers that accept nothing
 /// else, multiples.
 const LENGTHS: [(usize, usize); 2] = [(70, 37), (128, 64)];
-/// Most bytes of results, and most FLOPs, of one forward pass that is run.
-const LARGEST: (u64, u64) = (1 << 30, 50_000_000_000);
 /// Rows of the batch.
 const BATCH: usize = 2;
 /// Seed of the parameters and data of the run; any other serves as well.
@@ -30,20 +28,12 @@ pub fn prove(source: &str, config: &GateConfig) -> GateReport {
         Some((at(long)?, at(short)))
     });
     let Some((graph, shorter)) = graphs else { return report };
-    let size = cost(&graph);
-    if size.bytes > LARGEST.0 || size.flops > LARGEST.1 {
-        let line = size.lines.first().map_or(0, |dearest| dearest.line);
-        let message = format!("not run, since one pass takes {} bytes and {} FLOPs", size.bytes, size.flops);
-        let finding = Finding::new(FindingKind::Unproved, Span { line, column: u32::from(line > 0) }, message)
-            .hint("make the largest operation smaller");
-        report.add([finding], config);
-        return report;
-    }
     let findings = match probe(&graph, shorter.as_ref(), SEED) {
         Ok(Probe { findings, .. }) => findings.into_iter().filter_map(|f| told(f, &mut report)).collect(),
         Err(error) => {
             let span = Span { line: error.line().unwrap_or(0), column: 1 };
-            vec![Finding::new(FindingKind::Type, span, format!("running the layer failed to {error}"))]
+            let kind = if matches!(error, Error::Large { .. }) { FindingKind::Unproved } else { FindingKind::Type };
+            vec![Finding::new(kind, span, format!("running the layer failed to {error}"))]
         }
     };
     report.add(findings, config);

@@ -168,7 +168,7 @@ fn start(arguments: &Arguments, seed: u64, inputs: u64) -> Result<(Child, Receiv
         .arg(own)
         .args(["--child", "--seed", &seed.to_string(), "--inputs", &inputs.to_string()])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .stdin(Stdio::null())
         .spawn()
         .context("start the judging process with bash")?;

@@ -70,7 +70,8 @@ impl Layout {
     pub(crate) fn slice(&self, axis: Axis, start: usize, step: usize, len: usize) -> Self {
         let mut out = self.clone();
         out.shape[axis] = len;
-        out.strides[axis] *= step;
+        // Of one element there is no next, however far it would be.
+        out.strides[axis] *= if len > 1 { step } else { 1 };
         if out.elements() > 0 {
             out.offset += start * self.strides[axis];
         }

@@ -1,6 +1,7 @@
 //! Finite values, and a gradient for every live parameter.
 
 use candle_core::Tensor;
+use move37_candidate::cost::cost;
 use move37_candidate::ir::{DType, Graph, NodeId, Op, ParamKind};
 
 use super::cut::cut;
@@ -8,6 +9,10 @@ use super::run::{ProbeFinding, ProbeKind};
 use crate::exec::constant;
 use crate::rng::Stream;
 use crate::{Error, Options, Program, gradients};
+
+/// Most bytes of all results, parameters and their gradients, and most FLOPs, of one forward and backward pass that is run.
+const MAX_BYTES: u64 = 4 << 30;
+const MAX_FLOPS: u64 = 100_000_000_000;
 
 /// A graph together with its gradients.
 pub(super) struct Differentiated {
@@ -35,6 +40,12 @@ impl Differentiated {
         let weights = weights.map_err(|source| Error::Graph { line, source })?;
         let found = gradients(&mut graph, output, weights, &nodes)?;
         graph.outputs = [output].into_iter().chain(found.iter().flatten().copied()).collect();
+        let mut size = cost(&graph);
+        size.bytes = size.bytes.saturating_add(size.parameters.saturating_mul(8));
+        if size.bytes > MAX_BYTES || size.flops > MAX_FLOPS {
+            let line = size.lines.first().map_or(0, |dearest| dearest.line);
+            return Err(Error::Large { line, bytes: size.bytes, flops: size.flops });
+        }
         Ok(Self { graph, forward, cotangent, trained, found })
     }
 

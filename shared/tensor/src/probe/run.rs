@@ -61,10 +61,10 @@ const JITTER: f32 = 0.05;
 /// # Errors
 /// If the graph cannot be executed.
 pub fn probe(graph: &Graph, shorter: Option<&Graph>, seed: u64) -> Result<Probe, Error> {
+    let both = Differentiated::new(graph, seed)?;
     let params = jittered(graph, seed)?;
     let shape = graph.inputs[0].shape.clone();
     let x = normal(&shape, &mut Stream::new(seed, "probe input"))?;
-    let both = Differentiated::new(graph, seed)?;
     let mut findings = Vec::new();
     match both.run(&params, &x, "")? {
         Err(finding) => return Ok(Probe { finite: false, findings: vec![finding] }),
