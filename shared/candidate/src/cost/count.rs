@@ -34,6 +34,9 @@ pub struct LineCost {
     pub parameters: u64,
 }
 
+/// FLOPs are counted up to here, so that sums of several counts cannot overflow.
+const MOST: u64 = 1 << 58;
+
 /// Cost of everything that the outputs depend on.
 pub fn cost(graph: &Graph) -> Cost {
     let live = graph.reachable(&graph.outputs);
@@ -47,11 +50,11 @@ pub fn cost(graph: &Graph) -> Cost {
         if !live[i] || !varies[i] || matches!(node.op, Op::Input(_) | Op::Param(_)) {
             continue;
         }
-        let (flops, bytes) = (flops(graph, node), size(node));
+        let (flops, bytes) = (flops(graph, node).min(MOST), size(node));
         let line = lines.entry(node.span.line).or_default();
-        line.flops += flops;
+        line.flops = (line.flops + flops).min(MOST);
         line.bytes += bytes;
-        total.flops += flops;
+        total.flops = (total.flops + flops).min(MOST);
         total.bytes += bytes;
     }
     total.peak_bytes = peak(graph, &live, &varies);
