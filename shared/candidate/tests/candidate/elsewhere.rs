@@ -160,3 +160,14 @@ fn a_configuration_from_elsewhere_takes_arguments_and_says_what_it_assumes() {
         traced.notes
     );
 }
+
+#[test]
+fn a_whole_mamba_layer_by_name_is_its_parts() {
+    let head = "from mamba_ssm.ops.selective_scan_interface import mamba_inner_fn, selective_scan_fn\nfrom causal_conv1d import causal_conv1d_fn";
+    let values = "n, b = x.shape[1], torch.arange(4.0)\nxz = x.transpose(1, 2)\nw = torch.arange(12.0).view(4, 1, 3).sin()\n\
+                  A, p = -torch.ones(4, 2), torch.arange(20.0).view(5, 4).cos()\nd, o = b[:, None] / 4, torch.arange(32.0).view(8, 4).sin()\n";
+    let whole = "return mamba_inner_fn(xz, w, b, p, d, o, None, A, D=b, delta_bias=b)";
+    let parts = "u, z = xz.chunk(2, dim=1)\nu = causal_conv1d_fn(u, w[:, 0], b, activation='silu')\nr = (u.mT @ p.T).mT\n\
+                 y = selective_scan_fn(u, (r[:, :1].mT @ d.T).mT, A, r[:, 1:3], r[:, 3:], b, z, b, True)\nreturn y.mT @ o.T";
+    equal(&layer(head, "", &format!("{values}{whole}")), &layer(head, "", &format!("{values}{parts}")), 9);
+}

@@ -118,3 +118,22 @@ class NormBeforeGate(RMSNormGated):
 
     def __init__(self, hidden_size, eps=1e-5, group_size=None, norm_before_gate=True, device=None, dtype=None):
         super().__init__(hidden_size, eps, group_size, norm_before_gate)
+
+
+def mamba_inner_fn(xz, conv1d_weight, conv1d_bias, x_proj_weight, delta_proj_weight, out_proj_weight, out_proj_bias, A,
+                   B=None, C=None, D=None, delta_bias=None, B_proj_bias=None, C_proj_bias=None, delta_softplus=True,
+                   checkpoint_lvl=1):
+    """Convolution, projections, scan and output of a Mamba layer; xz [B, 2 D, T]."""
+    x, z = xz.chunk(2, dim=1)
+    x = causal_conv1d_fn(x, conv1d_weight.squeeze(1), conv1d_bias, activation="silu")
+    rank, states = delta_proj_weight.shape[1], A.shape[-1]
+    read = F.linear(x.transpose(1, 2), x_proj_weight)
+    delta = F.linear(read[..., :rank], delta_proj_weight).transpose(1, 2)
+    if B is None:
+        B = read[..., rank : rank + states]
+        B = (B if B_proj_bias is None else B + B_proj_bias).transpose(1, 2)
+    if C is None:
+        C = read[..., -states:]
+        C = (C if C_proj_bias is None else C + C_proj_bias).transpose(1, 2)
+    y = selective_scan_fn(x, delta, A, B, C, D=D, z=z, delta_bias=delta_bias, delta_softplus=delta_softplus)
+    return F.linear(y.transpose(1, 2), out_proj_weight, out_proj_bias)
