@@ -25,7 +25,9 @@ pub struct Program {
 
 impl Program {
     pub fn config(&self) -> GateConfig {
-        let dims = Dims { batch: 1, time: 128, d_model: 32, num_heads: 4, args: Default::default() };
+        // The layers are judged at the length of their own test: some loop over single steps.
+        let time = if self.growth == ComplexityClass::Higher { 64 } else { 128 };
+        let dims = Dims { batch: 1, time, d_model: 32, num_heads: 4, args: Default::default() };
         GateConfig { max_complexity: self.growth, ..GateConfig::new(dims) }
     }
 }
