@@ -1,12 +1,13 @@
 //! The whole gate: what can be proved of a candidate's text, and what only running it shows.
 
+use move37_candidate::cost::cost;
 use move37_candidate::finding::{Finding, FindingKind};
-use move37_candidate::gate::{self, GateConfig, GateReport, Proof};
-use move37_candidate::ir::{Graph, Span};
+use move37_candidate::gate::{self, GateConfig, GateReport, Proof, varied};
+use move37_candidate::ir::{DType, Graph, NodeId, Op, ParamKind, Span};
 use move37_candidate::language::{Dims, Options, trace};
 
-use crate::Error;
 use crate::probe::{Probe, ProbeFinding, ProbeKind, probe};
+use crate::{Error, gradients};
 
 /// (length, shorter length) at which a program is run: no multiples of a chunk, else, for layers that accept nothing
 /// else, multiples.
@@ -23,13 +24,19 @@ pub fn prove(source: &str, config: &GateConfig) -> GateReport {
     if report.graph_hash.is_none() {
         return report;
     }
+    if let (Some(bytes), Some(graph)) = (&mut report.bytes, graph(source, config, &report.class, 1, config.dims.time)) {
+        bytes.training = training_peak(graph);
+    }
     let graphs = LENGTHS.into_iter().find_map(|(long, short)| {
-        let at = |time| graph(source, config, &report, time);
+        let at = |time| graph(source, config, &report.class, BATCH, time);
         Some((at(long)?, at(short)))
     });
     let Some((graph, shorter)) = graphs else { return report };
     let findings = match probe(&graph, shorter.as_ref(), SEED) {
-        Ok(Probe { findings, .. }) => findings.into_iter().filter_map(|f| told(f, &mut report)).collect(),
+        Ok(Probe { findings, .. }) => {
+            let found = findings.into_iter().filter_map(|f| told(f, &mut report));
+            found.map(|f| placed(f, &graph, shorter.as_ref())).collect()
+        }
         Err(error) => {
             let span = Span { line: error.line().unwrap_or(0), column: 1 };
             let kind = if matches!(error, Error::Large { .. }) { FindingKind::Unproved } else { FindingKind::Type };
@@ -40,10 +47,40 @@ pub fn prove(source: &str, config: &GateConfig) -> GateReport {
     report
 }
 
-fn graph(source: &str, config: &GateConfig, report: &GateReport, time: usize) -> Option<Graph> {
-    let dims = Dims { batch: BATCH, time, ..config.dims.clone() };
-    let options = Options { class: report.class.clone(), limits: config.limits };
+fn graph(source: &str, config: &GateConfig, class: &Option<String>, batch: usize, time: usize) -> Option<Graph> {
+    let dims = Dims { batch, time, ..config.dims.clone() };
+    let options = Options { class: class.clone(), limits: config.limits };
     trace(source, &dims, &options).ok().map(|traced| traced.graph)
+}
+
+/// Most bytes alive at once while one sequence goes forward and its gradients back, as the executor frees them.
+fn training_peak(mut graph: Graph) -> Option<u64> {
+    let output = *graph.outputs.first()?;
+    let live = graph.reachable(&[output]);
+    let trained: Vec<NodeId> = (0..live.len())
+        .filter(|&i| match graph.nodes()[i].op {
+            Op::Param(p) => live[i] && graph.params[p as usize].kind == ParamKind::Trained,
+            _ => false,
+        })
+        .map(|i| u32::try_from(i).map(NodeId))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let shape = graph.shape(output).to_vec();
+    let cotangent = graph.input("cotangent", &shape, DType::F32).ok()?;
+    let found = gradients(&mut graph, output, cotangent, &trained).ok()?;
+    graph.outputs = [output].into_iter().chain(found.into_iter().flatten()).collect();
+    Some(cost(&graph).peak_bytes)
+}
+
+/// The line of a finding about length: of the number that changes with T, where there is one.
+fn placed(finding: Finding, graph: &Graph, shorter: Option<&Graph>) -> Finding {
+    let (FindingKind::LengthDependent, Some(shorter)) = (finding.kind, shorter) else { return finding };
+    let mut finding = finding;
+    if let Some(constant) = varied(graph, shorter) {
+        (finding.line, finding.column) = (constant.span.line, constant.span.column);
+        finding.message = format!("{}: a number in this line changes with T ({})", finding.message, constant.what);
+    }
+    finding
 }
 
 /// The probe's finding as one of the gate's; a leak that was seen outweighs a proof.

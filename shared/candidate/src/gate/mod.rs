@@ -5,8 +5,15 @@
 //! is added by the executor through [`GateReport::add`].
 
 mod check;
+mod choices;
+mod dependencies;
 mod novelty;
+mod points;
 mod report;
+mod size;
+mod state;
+mod varied;
 
 pub use check::check;
 pub use report::{Bytes, FlopsAt, GateConfig, GateReport, Known, Nearest, Proof, RecurrentState, StateAt, StateGrowth};
+pub use varied::{Varied, varied};

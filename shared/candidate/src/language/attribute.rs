@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::builtins;
 use super::interp::{Eval, Interp, Stop};
 use super::tensor::Role;
-use super::value::{Instance, Value};
+use super::value::{Instance, Phase, Value};
 use crate::finding::FindingKind;
 use crate::ir::DType;
 
@@ -98,6 +98,9 @@ impl Interp<'_> {
                                 Some(method) => {
                                     let write = Value::Native(builtins::in_place_call());
                                     Ok(Value::Partial(Rc::new((write, vec![object.clone(), method], vec![]))))
+                                }
+                                None if self.phase == Phase::Forward && builtins::draws(name) => {
+                                    Err(builtins::random_in_forward(self).into())
                                 }
                                 None => {
                                     let known = builtins::names(builtins::METHOD).chain(super::library::methods());

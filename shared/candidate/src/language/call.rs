@@ -309,6 +309,10 @@ impl<'a> Interp<'a> {
             born: self.phase,
         });
         self.objects.push(Rc::downgrade(&object));
+        // The first module that is made is the layer itself: others are made by its constructor.
+        if class.is_a("Module") && self.begun.is_none() {
+            self.begun = Some(object.clone());
+        }
         let this = Value::Instance(object.clone());
         if class.is_a("BaseException") && class.find("__init__").is_none() {
             object.set("args", Value::tuple(args));

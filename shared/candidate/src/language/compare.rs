@@ -6,11 +6,20 @@ use ruff_python_ast::CmpOp;
 
 use super::interp::{Eval, Interp, Stop};
 use super::number::{number, range_len};
+use super::path::Choice;
 use super::value::Value;
 use crate::ir::Compare;
 
 impl Interp<'_> {
     pub fn compare_op(&mut self, op: CmpOp, a: &Value, b: &Value) -> Eval<Value> {
+        let result = self.compared(op, a, b)?;
+        if let Value::Bool(holds) = result {
+            self.decided(Choice::Test, u32::from(holds));
+        }
+        Ok(result)
+    }
+
+    fn compared(&mut self, op: CmpOp, a: &Value, b: &Value) -> Eval<Value> {
         if matches!(a, Value::Poison) || matches!(b, Value::Poison) {
             return Err(Stop::Poisoned);
         }
@@ -166,7 +175,7 @@ impl Interp<'_> {
                 return self.deeper(|s| s.truth(&value));
             }
         }
-        Ok(match value {
+        let holds = match value {
             Value::None => false,
             Value::Bool(b) => *b,
             Value::Int(i) => *i != 0,
@@ -184,6 +193,8 @@ impl Interp<'_> {
             Value::Silent => false,
             Value::Missing(finding) => return Err(self.missing(finding)),
             _ => true,
-        })
+        };
+        self.decided(Choice::Test, u32::from(holds));
+        Ok(holds)
     }
 }

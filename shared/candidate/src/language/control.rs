@@ -5,6 +5,8 @@ use std::rc::Rc;
 use ruff_python_ast as ast;
 
 use super::interp::{Eval, Interp, Raised, Stop};
+use super::number::range_len;
+use super::path::Choice;
 use super::stmt::Flow;
 use super::value::{Scope, Value};
 use crate::finding::FindingKind;
@@ -37,6 +39,7 @@ impl<'a> Interp<'a> {
         self.at(&*s.iter);
         // A range is not spread out, so that a long loop meets the tick limit and not the length limit.
         if let Value::Range(start, stop, step) = iterable {
+            self.ranged(range_len(start, stop, step), step);
             let mut i = start;
             while (step > 0 && i < stop) || (step < 0 && i > stop) {
                 match self.for_body(s, Value::Int(i), scope)? {
@@ -48,7 +51,10 @@ impl<'a> Interp<'a> {
             }
             return self.block(&s.orelse, scope);
         }
-        for value in self.iterate(&iterable)? {
+        let values = self.iterate(&iterable)?;
+        self.at(&*s.iter);
+        self.decided(Choice::Rounds, values.len().min(2) as u32);
+        for value in values {
             match self.for_body(s, value, scope)? {
                 Flow::Break => return Ok(Flow::Next),
                 Flow::Return(value) => return Ok(Flow::Return(value)),
@@ -112,6 +118,8 @@ impl<'a> Interp<'a> {
         self.try_depth += usize::from(!s.handlers.is_empty());
         let result = self.block(&s.body, scope);
         self.try_depth -= usize::from(!s.handlers.is_empty());
+        self.at(s);
+        self.decided(Choice::Test, u32::from(result.is_err()));
         let result = match result {
             Ok(Flow::Next) => self.block(&s.orelse, scope),
             Err(Stop::Raise(raised)) => self.handle(s, raised, scope),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Expr};
 
 use super::interp::{Eval, Interp, Stop};
+use super::path::Choice;
 use super::value::{Dict, Scope, ScopeKind, Value};
 
 impl<'a> Interp<'a> {
@@ -62,6 +63,10 @@ impl<'a> Interp<'a> {
         let iterable = self.expr(&first.iter, scope)?;
         self.at(&first.iter);
         let values = self.iterate(&iterable)?;
+        match iterable {
+            Value::Range(_, _, step) => self.ranged(values.len(), step),
+            _ => self.decided(Choice::Rounds, values.len().min(2) as u32),
+        }
         for value in values {
             self.tick(1)?;
             let inner = self.scope(ScopeKind::Comprehension, scope, Rc::default());

@@ -7,7 +7,7 @@ use ruff_python_ast as ast;
 use super::builtins;
 use super::interp::{Eval, Interp, Stop};
 use super::library;
-use super::value::{Scope, Value};
+use super::value::{Phase, Scope, Value};
 use crate::finding::{Finding, FindingKind};
 
 /// Modules that a candidate may import.
@@ -262,6 +262,9 @@ impl<'a> Interp<'a> {
         }
         if let Some(value) = self.library_addition(module, name)? {
             return Ok(value);
+        }
+        if self.phase == Phase::Forward && builtins::draws(name) {
+            return Err(builtins::random_in_forward(self).into());
         }
         if let Some(why) = builtins::refusal(module, name) {
             return Err(self.fault(FindingKind::Unsupported, format!("'{path}' is not supported")).hint(why).into());

@@ -109,11 +109,17 @@ pub struct Interp<'a> {
     pub library: Option<(Rc<Scope>, Vec<bool>)>,
     /// Nesting of the library's text.
     pub library_depth: usize,
+    /// Where in the library's text the trace is.
+    pub library_offset: u32,
+    /// The choices of the forward pass.
+    pub path: super::path::Path,
     pub codes: Vec<Code<'a>>,
     /// Per code: the names it assigns, and whether it yields.
     pub locals: Vec<(Rc<std::collections::HashSet<String>>, bool)>,
     pub scopes: Vec<std::rc::Weak<Scope>>,
     pub objects: Vec<std::rc::Weak<super::value::Instance>>,
+    /// The layer under construction, so that what it has is known even if its constructor fails.
+    pub begun: Option<Rc<super::value::Instance>>,
     pub classes: HashMap<&'static str, Rc<Class>>,
     pub globals: Rc<Scope>,
     pub findings: Vec<Finding>,
@@ -146,10 +152,13 @@ impl<'a> Interp<'a> {
             training: true,
             library: None,
             library_depth: 0,
+            library_offset: 0,
+            path: super::path::Path::default(),
             codes: Vec::new(),
             locals: Vec::new(),
             scopes: Vec::new(),
             objects: Vec::new(),
+            begun: None,
             classes: HashMap::new(),
             globals: Scope::new(ScopeKind::Module, None, Rc::default()),
             findings: Vec::new(),
@@ -176,6 +185,7 @@ impl<'a> Interp<'a> {
     /// Cut the cycles between scopes, functions, classes and objects, so that memory is given back.
     pub fn release(&mut self) {
         self.globals.vars.borrow_mut().clear();
+        self.begun = None;
         for scope in self.scopes.drain(..).filter_map(|s| s.upgrade()) {
             scope.vars.borrow_mut().clear();
             scope.frame.borrow_mut().take();
@@ -192,6 +202,7 @@ impl<'a> Interp<'a> {
 
     pub fn at_offset(&mut self, offset: TextSize) {
         if self.library_depth > 0 {
+            self.library_offset = offset.to_u32();
             return;
         }
         self.span = self.lines.span(offset);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Pattern, Singleton};
 
 use super::interp::{Eval, Interp};
+use super::path::Choice;
 use super::stmt::Flow;
 use super::value::{Scope, Value};
 
@@ -14,7 +15,10 @@ impl<'a> Interp<'a> {
         for case in &s.cases {
             self.at(case);
             self.tick(1)?;
-            if !self.matches(&case.pattern, &subject, scope)? {
+            let fits = self.matches(&case.pattern, &subject, scope)?;
+            self.at(case);
+            self.decided(Choice::Test, u32::from(fits));
+            if !fits {
                 continue;
             }
             if let Some(guard) = &case.guard {

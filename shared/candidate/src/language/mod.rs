@@ -26,6 +26,7 @@ mod r#match;
 mod names;
 mod number;
 mod parse;
+mod path;
 mod reference;
 mod root;
 mod search;
@@ -45,6 +46,7 @@ use crate::finding::Finding;
 use crate::ir::Graph;
 
 pub use interp::Limits;
+pub use path::{Choice, Decision, Path};
 pub use reference::reference;
 
 /// Sizes at which a layer is traced, and its further constructor arguments.
@@ -185,6 +187,8 @@ pub struct Traced {
     pub notes: Vec<Note>,
     /// State that a call leaves for the next one; the graph is that of the first call.
     pub hidden_state: Vec<Finding>,
+    /// The choices that forward made.
+    pub path: Path,
 }
 
 /// A trace as far as it went.

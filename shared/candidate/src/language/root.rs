@@ -92,7 +92,21 @@ fn layer<'a>(
     let place = place.unwrap_or(Span { line: 1, column: 1 });
     s.at_span(place);
     let (named, fields) = constructor_arguments(s, &class, dims, place)?;
-    let object = s.instantiate(&class, vec![], named.clone())?;
+    // Modules of the text's own level are none of its.
+    s.begun = None;
+    let object = match s.instantiate(&class, vec![], named.clone()) {
+        Ok(object) => object,
+        Err(stop) => {
+            // Its parameters until then are known.
+            if let Some(begun) = s.begun.take()
+                && Rc::ptr_eq(&begun.class, &class)
+                && name_parameters(s, &begun).is_ok()
+            {
+                attempt.partial = Some(Default::default());
+            }
+            return Err(stop.into());
+        }
+    };
     let Value::Instance(root) = &object else {
         return Err(s.fault(FindingKind::Type, format!("{name}() does not make a module")).into_stop());
     };
@@ -109,6 +123,7 @@ fn layer<'a>(
     let before = fingerprint(s, root);
     let output = forward(s, &object, input, dims, place)?;
     let between = fingerprint(s, root);
+    let path = std::mem::take(&mut s.path);
     let mut hidden_state = Vec::new();
     if s.findings.is_empty() {
         hidden_state = second_call(s, &object, root, (input, output), dims, place, (before, between))?;
@@ -120,7 +135,7 @@ fn layer<'a>(
     }
     let (graph, notes) = (std::mem::take(&mut s.graph), std::mem::take(&mut s.notes));
     let construction = construction(&named, &fields);
-    Ok(Traced { graph, class: name.to_owned(), construction, state, notes, hidden_state })
+    Ok(Traced { graph, class: name.to_owned(), construction, state, notes, hidden_state, path })
 }
 
 impl Finding {

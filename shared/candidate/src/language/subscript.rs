@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::builtins;
 use super::interp::{Eval, Interp, Stop};
 use super::number::range_len;
+use super::path::Choice;
 use super::value::{Instance, Value};
 use crate::finding::FindingKind;
 
@@ -149,12 +150,16 @@ impl Interp<'_> {
             return self.value_error("slice step cannot be zero");
         }
         let n = n as i64;
+        let outside = |i: Option<i64>| u32::from(i.is_some_and(|i| i > n || i < -n));
+        let over = outside(start) | outside(stop) << 1;
         let clamp = |i: i64, low: i64, high: i64| if i < 0 { i.saturating_add(n).max(low) } else { i.min(high) };
         let (start, stop) = match step > 0 {
             true => (clamp(start.unwrap_or(0), 0, n), clamp(stop.unwrap_or(n), 0, n)),
             false => (clamp(start.unwrap_or(n - 1), -1, n - 1), stop.map_or(-1, |s| clamp(s, -1, n - 1))),
         };
-        Ok((start, range_len(start, stop, step), step))
+        let len = range_len(start, stop, step);
+        self.decided(Choice::Slice, over | u32::from(len == 0) << 2);
+        Ok((start, len, step))
     }
 
     fn slice_items(&mut self, items: &[Value], parts: &[Value; 3]) -> Eval<Vec<Value>> {

@@ -30,5 +30,7 @@ mod verdict;
 mod witness;
 
 pub use element::{Element, Latest, MASK, Value};
-pub use run::{Error, analyse, output_elements};
+pub(crate) use run::all_elements;
+pub use run::{Error, analyse, analyse_split, output_elements};
+pub(crate) use tensor::Tensor as Known;
 pub use verdict::{Taint, Verdict, Witness};

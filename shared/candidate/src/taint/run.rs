@@ -52,12 +52,22 @@ const MAX_TERMS: u64 = 1 << 30;
 /// Analyse a graph whose inputs and outputs are `[2, T, ..]`: batch, time, the rest.
 pub fn analyse(graph: &Graph) -> Result<Taint, Error> {
     check(graph)?;
-    let states = interpret(graph, false)?;
+    analyse_split(graph, &|row| row)
+}
+
+/// Analyse a graph of any number of rows, told apart by the group (0 or 1) that each falls into: batch independence
+/// means that no row depends on one of the other group.
+pub fn analyse_split(graph: &Graph, group: &dyn Fn(usize) -> usize) -> Result<Taint, Error> {
+    check_shapes(graph)?;
+    let states = interpret(graph, false, group)?;
     let causality = |_: usize, time: usize| [i16::try_from(time).unwrap_or(i16::MAX); ROWS];
-    let rows = |row: usize, _: usize| [if row == 0 { i16::MAX } else { -1 }, if row == 1 { i16::MAX } else { -1 }];
+    let rows = |row: usize, _: usize| {
+        let own = group(row);
+        [if own == 0 { i16::MAX } else { -1 }, if own == 1 { i16::MAX } else { -1 }]
+    };
     let found = [worst(graph, &states, causality), worst(graph, &states, rows)];
     // Only a leak needs the states of all nodes.
-    let all = found.iter().any(Option::is_some).then(|| interpret(graph, true)).transpose()?;
+    let all = found.iter().any(Option::is_some).then(|| interpret(graph, true, group)).transpose()?;
     let [causality, batch_independence] = found.map(|leak| match (leak, &all) {
         (Some(leak), Some(states)) => leak.verdict(graph, states),
         _ => Verdict::Proved,
@@ -68,13 +78,22 @@ pub fn analyse(graph: &Graph) -> Result<Taint, Error> {
 /// What is known of every element of every output, row-major.
 pub fn output_elements(graph: &Graph) -> Result<Vec<Vec<Element>>, Error> {
     check(graph)?;
-    let states = interpret(graph, false)?;
+    let states = interpret(graph, false, &|row| row)?;
     let elements = |id: &NodeId| state(&states, *id).elements(graph.node(*id).elements()).to_vec();
     Ok(graph.outputs.iter().map(elements).collect())
 }
 
 fn check(graph: &Graph) -> Result<(), Error> {
-    let fits = |s: &[usize]| s.len() >= 2 && s[0] == ROWS;
+    check_shapes(graph)?;
+    match graph.inputs.iter().find(|input| input.shape[0] != ROWS) {
+        Some(input) => Err(Error::Input { name: input.name.clone(), shape: input.shape.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_shapes(graph: &Graph) -> Result<(), Error> {
+    let rows = graph.inputs.first().and_then(|input| input.shape.first().copied());
+    let fits = |s: &[usize]| s.len() >= 2 && Some(s[0]) == rows;
     for input in &graph.inputs {
         if !fits(&input.shape) || i16::try_from(input.shape[1]).is_err() {
             return Err(Error::Input { name: input.name.clone(), shape: input.shape.clone() });
@@ -116,7 +135,13 @@ pub fn state(states: &[Option<Tensor>], id: NodeId) -> &Tensor {
     states[id.index()].as_ref().expect("an operand of a live node is kept until its last use")
 }
 
-fn interpret(graph: &Graph, keep: bool) -> Result<Vec<Option<Tensor>>, Error> {
+/// What is known of every live node; all rows count as one.
+pub(crate) fn all_elements(graph: &Graph) -> Result<Vec<Option<Tensor>>, Error> {
+    check_shapes(graph)?;
+    interpret(graph, true, &|_| 0)
+}
+
+fn interpret(graph: &Graph, keep: bool, group: &dyn Fn(usize) -> usize) -> Result<Vec<Option<Tensor>>, Error> {
     let nodes = graph.nodes();
     let init = |op: &Op| match op {
         Op::Param(i) if graph.params[*i as usize].kind == ParamKind::Buffer => Some(graph.params[*i as usize].init),
@@ -140,7 +165,7 @@ fn interpret(graph: &Graph, keep: bool) -> Result<Vec<Option<Tensor>>, Error> {
             continue;
         }
         let value = match &node.op {
-            Op::Input(_) => input(&node.shape),
+            Op::Input(_) => input(&node.shape, group),
             Op::Param(_) => match init(&node.op) {
                 Some(value) => state(&states, value).clone(),
                 None => Tensor::Uniform(Element::FREE),
@@ -166,11 +191,11 @@ fn interpret(graph: &Graph, keep: bool) -> Result<Vec<Option<Tensor>>, Error> {
     Ok(states)
 }
 
-fn input(shape: &[usize]) -> Tensor {
+fn input(shape: &[usize], group: &dyn Fn(usize) -> usize) -> Tensor {
     let inner: usize = shape[2..].iter().product();
     let element = |i: usize| {
         let time = i16::try_from(i / inner % shape[1]).expect("checked: time fits");
-        Element::input(i / inner / shape[1], time)
+        Element::input(group(i / inner / shape[1]), time)
     };
     Tensor::of((0..shape.iter().product()).map(element).collect())
 }

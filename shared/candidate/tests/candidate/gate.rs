@@ -197,6 +197,38 @@ fn a_refused_program_reports_all_findings_and_its_parameters() {
 }
 
 #[test]
+fn a_constructor_that_fails_leaves_what_was_made() {
+    let report = gate(
+        "self.p = nn.Linear(d_model, d_model)\nself.q = nn.Linear(d_model, 2 * d_model, bias=False)\nraise ValueError('no')",
+        "return self.p(x)",
+    );
+    assert_eq!(report.parameters, Some(32 * 32 + 32 + 2 * 32 * 32));
+    assert_eq!(of(&report, FindingKind::Type).len(), 1);
+    assert!(!report.admitted && report.class.is_some());
+}
+
+#[test]
+fn randomness_in_forward_is_named_with_its_line() {
+    for forward in [
+        "y = self.p(x)\nreturn y + torch.randn_like(y)",
+        "y = self.p(x)\nreturn y * torch.bernoulli(y.sigmoid())",
+        "y = self.p(x)\nreturn y[:, torch.randperm(x.shape[1])]",
+        "y = self.p(x)\nreturn y + torch.randint(0, 2, y.shape)",
+        "y = self.p(x)\nreturn y + torch.multinomial(y[0].exp(), 1)",
+        "y = self.p(x)\nreturn y + torch.empty_like(y).normal_()",
+        "y = self.p(x)\nreturn y + torch.empty_like(y).exponential_()",
+        "y = self.p(x)\nreturn y * F.gumbel_softmax(y, dim=-1)",
+    ] {
+        let report = gate(PROJECT, forward);
+        let found = of(&report, FindingKind::Nondeterministic);
+        assert_eq!(found.iter().map(|f| line(PROJECT, f)).collect::<Vec<_>>(), [2], "{forward}: {:?}", report.findings);
+        assert!(!report.admitted);
+    }
+    let dropout = gate(PROJECT, "return F.dropout(self.p(x), 0.1)");
+    assert!(dropout.admitted, "{:?}", dropout.findings);
+}
+
+#[test]
 fn budgets_and_duplicates_are_findings() {
     let source = layer(PROJECT, "return self.p(x)");
     let first = check(&source, &config());

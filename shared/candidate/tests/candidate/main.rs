@@ -3,6 +3,7 @@
 
 mod around;
 mod autograd;
+mod carried;
 mod cost;
 mod elsewhere;
 mod gate;
@@ -11,4 +12,5 @@ mod layers;
 mod programs;
 mod reference;
 mod seeds;
+mod sizes;
 mod state;

@@ -43,6 +43,7 @@ pub use module::{all_modules, children, named_parameters, submodules};
 pub use modules::{install, names as classes, refused};
 pub use objects::is_instance;
 pub use parameters::{make_buffer, make_parameter};
+pub use patterns::{draws, random_in_forward};
 
 use super::interp::{Eval, Interp};
 use super::value::Value;

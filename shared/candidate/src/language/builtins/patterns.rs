@@ -1,7 +1,7 @@
 //! Ranges, triangles, grids and random numbers.
 
 use super::{Args, Builtin, METHOD, TORCH};
-use crate::finding::FindingKind;
+use crate::finding::{Finding, FindingKind};
 use crate::ir::{Compare, DType, Distribution, NodeId, Op};
 use crate::language::interp::{Eval, Interp};
 use crate::language::value::{Phase, Value};
@@ -219,16 +219,37 @@ fn indices(s: &mut Interp<'_>, a: &Args, lower: bool) -> Eval<Value> {
     s.tensor(made)
 }
 
+/// Functions and methods that draw random numbers, beside those that the language has.
+pub fn draws(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "bernoulli",
+        "bernoulli_",
+        "cauchy_",
+        "exponential_",
+        "geometric_",
+        "gumbel_softmax",
+        "log_normal_",
+        "multinomial",
+        "poisson",
+        "randint",
+        "randint_like",
+        "randperm",
+        "random_",
+        "rrelu",
+    ];
+    NAMES.contains(&name)
+}
+
+/// Why random numbers are refused in forward.
+pub fn random_in_forward(s: &Interp<'_>) -> Finding {
+    s.fault(FindingKind::Nondeterministic, "random numbers in forward: the output would not be a function of the input")
+        .hint("draw them in __init__ and keep them as a parameter or buffer")
+}
+
 /// A random leaf; allowed while the module is constructed.
 pub fn random(s: &mut Interp<'_>, size: &[usize], distribution: Distribution) -> Eval<NodeId> {
     if s.phase == Phase::Forward {
-        return Err(s
-            .fault(
-                FindingKind::Nondeterministic,
-                "random numbers in forward: the output would not be a function of the input",
-            )
-            .hint("draw them in __init__ and keep them as a parameter or buffer")
-            .into());
+        return Err(random_in_forward(s).into());
     }
     let stream = s.stream();
     let made = s.graph.push(Op::Random { distribution, stream }, &[], (size, DType::F32));
