@@ -25,28 +25,28 @@ fn line(finding: &Finding) -> u32 {
     finding.line - 9 - 1
 }
 
-/// Leaks that only sequences of 200 show, and sequences of 64 do not; with the line.
-const LATE: &[(&str, u32)] = &[
-    ("T = x.shape[1]\ny = self.p(x)\nif T > 100:\n    y = y + x.mean(1, keepdim=True)\nreturn y", 4),
-    ("y = self.p(x)\nreturn y + x.mean(1, keepdim=True) if x.size(1) >= 100 else y", 2),
-    ("y = self.p(x)\nwhile y.shape[1] > 150:\n    return y.flip(1)\nreturn y", 3),
-    ("y = self.p(x)\nn = max(x.shape[1] - 100, 0)\nreturn y + n * x.mean(1, keepdim=True)", 3),
-    ("y = self.p(x)\nreturn y + (x.shape[1] // 100) * x.mean(1, keepdim=True)", 2),
-    ("y = self.p(x)\nreturn y + x[:, 100:].sum(1, keepdim=True)", 2),
+/// Leaks that only sequences of 200 show, and sequences of 64 do not; with the line (of a mask, or where it is used).
+const LATE: &[(&str, &[u32])] = &[
+    ("T = x.shape[1]\ny = self.p(x)\nif T > 100:\n    y = y + x.mean(1, keepdim=True)\nreturn y", &[4]),
+    ("y = self.p(x)\nreturn y + x.mean(1, keepdim=True) if x.size(1) >= 100 else y", &[2]),
+    ("y = self.p(x)\nwhile y.shape[1] > 150:\n    return y.flip(1)\nreturn y", &[3]),
+    ("y = self.p(x)\nn = max(x.shape[1] - 100, 0)\nreturn y + n * x.mean(1, keepdim=True)", &[3]),
+    ("y = self.p(x)\nreturn y + (x.shape[1] // 100) * x.mean(1, keepdim=True)", &[2]),
+    ("y = self.p(x)\nreturn y + x[:, 100:].sum(1, keepdim=True)", &[2]),
     (
         "B, T, D = x.shape\ny = self.p(x)\nout = []\nfor i in range(0, T, 32):\n    c = y[:, i:i + 32]\n    if i >= 128:\n\
          \x20       c = c + c.mean(1, keepdim=True)\n    out.append(c)\nreturn torch.cat(out, 1)",
-        7,
+        &[7],
     ),
     (
         "T = x.shape[1]\ni = torch.arange(T)\nm = (i[:, None] >= i[None, :]) | (i[None, :] - i[:, None] > 100)\n\
          a = (self.p(x) @ x.transpose(1, 2)).masked_fill(~m, float('-inf'))\nreturn F.softmax(a, dim=-1) @ x",
-        5,
+        &[3, 5],
     ),
     (
         "T = x.shape[1]\nm = torch.ones(1024, 1024).tril() + torch.ones(1024, 1024).triu(100)\n\
          return (m[:T, :T] * (self.p(x) @ x.transpose(1, 2))) @ x",
-        3,
+        &[2, 3],
     ),
 ];
 
@@ -58,7 +58,7 @@ fn a_leak_that_long_sequences_alone_take_is_found_at_their_length() {
         let report = at(200, forward);
         assert_eq!(report.causality, Proof::Refuted, "{forward}: {:?}", report.findings);
         let leaks = of(&report, FindingKind::FutureLeak);
-        assert_eq!(line(leaks[0]), *wanted, "{forward}: {leaks:?}");
+        assert!(wanted.contains(&line(leaks[0])), "{forward}: {leaks:?}");
         assert!(leaks[0].witness.unwrap().shape[1] > 100);
         assert!(report.analysed.iter().any(|[_, t]| *t > 100), "{:?}", report.analysed);
     }
