@@ -28,7 +28,7 @@ pub(super) fn size(
     let mut measured: Vec<(usize, Cost)> = vec![(time, own.clone())];
     let unit = chunk.map_or(CHUNK, |c| c.next_multiple_of(CHUNK).min(LONGEST));
     let base = time.next_multiple_of(unit).max(unit);
-    let lengths = [2 * time, 4 * time, base / 2, base, 2 * base, 4 * base];
+    let lengths = [2 * time, 4 * time, (time / 2).max(1), base / 2, base, 2 * base, 4 * base];
     for length in lengths {
         if measured.iter().any(|(l, _)| *l == length) {
             continue;
@@ -48,14 +48,20 @@ pub(super) fn size(
                 }
                 measured.push((length, cost));
             }
-            refused => findings.extend(refused.findings.into_iter().take(1).map(|f| at_length(f, length))),
+            refused if length <= 4 * time => {
+                findings.extend(refused.findings.into_iter().take(1).map(|f| at_length(f, length)));
+            }
+            // Longer ones only serve to measure growth.
+            _ => {}
         }
     }
     let at = |length: usize| measured.iter().find(|(l, _)| *l == length).map(|(_, cost)| cost);
     for length in [time, 2 * time, 4 * time] {
         report.flops.extend(at(length).map(|cost| FlopsAt { length, flops: cost.flops }));
     }
-    if let (Some(f0), Some(f1), Some(f2), Some(f4)) = (at(base / 2), at(base), at(2 * base), at(4 * base)) {
+    let base = if [1, 2, 4].iter().all(|k| at(k * base).is_some()) { base } else { time };
+    let half = at((base / 2).max(1));
+    if let (Some(f0), Some(f1), Some(f2), Some(f4)) = (half, at(base), at(2 * base), at(4 * base)) {
         let mut grown = Grown::of(base, [f0, f1, f2, f4]);
         // What begins beyond a chunk only (levels of a hierarchy) bends more at first than it does later.
         if grown.flops.class.max(grown.memory.class) > ComplexityClass::Linear
