@@ -16,6 +16,30 @@ pub struct Forward {
     pub gradients: Vec<(String, Tensor)>,
 }
 
+impl Forward {
+    /// All that was computed, by name: `output`, then `grad/NAME`.
+    pub fn named(&self) -> Vec<(String, Tensor)> {
+        let gradients = self.gradients.iter().map(|(name, gradient)| (format!("grad/{name}"), gradient.clone()));
+        [("output".to_owned(), self.output.clone())].into_iter().chain(gradients).collect()
+    }
+
+    /// A sentence on each result that has NaN or infinity.
+    ///
+    /// # Errors
+    /// If a result cannot be read.
+    pub fn not_finite(&self) -> Result<Vec<String>, Error> {
+        let mut told = Vec::new();
+        for (name, tensor) in self.named() {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let bad = values.iter().filter(|v| !v.is_finite()).count();
+            if bad > 0 {
+                told.push(format!("{bad} of {} values of {name} are not finite", values.len()));
+            }
+        }
+        Ok(told)
+    }
+}
+
 /// Run a graph of one input and one output. `params` are in its order.
 ///
 /// # Errors

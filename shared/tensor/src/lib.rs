@@ -17,6 +17,7 @@ pub mod rng;
 pub mod weights;
 
 pub use autodiff::gradients;
+pub use candle_core::Tensor;
 pub use error::Error;
 pub use exec::{Options, Program};
 pub use init::init_params;

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Tensor};
 use move37_candidate::language::{Dims, Options as TraceOptions, Traced, trace};
 use move37_tensor::forward::{Forward, forward};
 use move37_tensor::weights::{self, Contents};
-use move37_tensor::{Options, init_params};
+use move37_tensor::{Options, Tensor, init_params};
 use serde_json::json;
 
 use super::layer::Layer;
@@ -91,8 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     }
     let parameters = traced.graph.parameter_count() as u64;
     let done = forward(traced.graph, &params, input, cotangent, Options { threads: processors() })?;
-    notes.extend(not_finite(&done)?);
-    save(&arguments.out, &done)?;
+    notes.extend(done.not_finite()?);
+    weights::save(&arguments.out, &done.named())?;
     tell(arguments, &traced.class, parameters, &done, &notes);
     Ok(Answer::Yes)
 }
@@ -118,8 +117,8 @@ fn given(arguments: &Arguments) -> Result<(Tensor, Option<Tensor>, Vec<String>),
 }
 
 fn floats(contents: &Contents, path: &Path, name: &str, next: &str) -> Result<Tensor, Failure> {
-    match contents.tensors.get(name) {
-        Some(tensor) => Ok(tensor.to_dtype(DType::F32)?),
+    match contents.float(name)? {
+        Some(tensor) => Ok(tensor),
         None => Err(unfit(path, format!("it has no real tensor named `{name}`"), next)),
     }
 }
@@ -147,26 +146,6 @@ fn read(path: &Path) -> Result<Contents, Failure> {
 
 fn unfit(path: &Path, what: String, next: &str) -> Failure {
     Failure::usage(format!("{} does not fit: {what}: {next}", path.display()))
-}
-
-/// A sentence on each result that has NaN or infinity.
-fn not_finite(done: &Forward) -> Result<Vec<String>, Failure> {
-    let mut notes = Vec::new();
-    let gradients = done.gradients.iter().map(|(name, gradient)| (format!("grad/{name}"), gradient));
-    for (name, tensor) in [("output".to_owned(), &done.output)].into_iter().chain(gradients) {
-        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        match values.iter().filter(|v| !v.is_finite()).count() {
-            0 => {}
-            bad => notes.push(format!("{bad} of {} values of {name} are not finite", values.len())),
-        }
-    }
-    Ok(notes)
-}
-
-fn save(path: &Path, done: &Forward) -> Result<(), Failure> {
-    let gradients = done.gradients.iter().map(|(name, gradient)| (format!("grad/{name}"), gradient.clone()));
-    let tensors: Vec<_> = [("output".to_owned(), done.output.clone())].into_iter().chain(gradients).collect();
-    Ok(weights::save(path, &tensors)?)
 }
 
 fn tell(arguments: &Arguments, class: &str, parameters: u64, done: &Forward, notes: &[String]) {

@@ -33,6 +33,14 @@ impl Contents {
         }
     }
 
+    /// The tensor of this name as F32, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be converted.
+    pub fn float(&self, name: &str) -> Result<Option<Tensor>, Error> {
+        Ok(self.tensors.get(name).map(|tensor| tensor.to_dtype(DType::F32)).transpose()?)
+    }
+
     /// What was converted, a sentence for each pair of dtypes.
     pub fn notes(&self) -> Vec<String> {
         let tell = |((from, to), n): (&(String, &str), &usize)| match n {
