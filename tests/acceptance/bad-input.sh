@@ -25,7 +25,7 @@ refused "a campaign file with a typing error" 2 "line 1.*unknown field" \
 # Candidates.
 mixer() { printf 'import torch\nimport torch.nn as nn\n%s\n\nclass Mixer(nn.Module):\n    def __init__(self, d_model):\n        super().__init__()\n        self.w = nn.Linear(d_model, d_model)\n\n    def forward(self, x):\n        %s\n' "$2" "$3" >"$scratch/$1.py"; }
 echo 'SELECT * FROM layers;' >"$scratch/sql.py"
-mixer os 'import os' 'return self.w(x)'
+mixer os 'import os' 'return self.w(x) * len(os.listdir())'
 mixer forever '' 'while True: x = x + 1'
 mixer terabyte '' 'return self.w(x) + torch.zeros(1024, 1024, 1024, 1024).sum()'
 mixer leak '' 'return self.w(x + x.flip(1))'

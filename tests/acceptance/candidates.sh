@@ -44,7 +44,7 @@ fi
 # Clean programs: all admitted, at least 95 % proved causal. Steep ones serve as baselines.
 clean=("$sets"/seeds/*.py "$sets"/tests/candidate/programs/*.py)
 [ -d "$sets/tests/clean" ] && clean+=("$sets"/tests/clean/*.py)
-"$move37" check --table --length 128 --max-complexity any "${clean[@]}" >"$scratch/clean.txt" || {
+"$move37" check --table --length 64 --max-complexity any "${clean[@]}" >"$scratch/clean.txt" || {
     cat "$scratch/clean.txt"
     fail "a clean program is refused"
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::builtins;
 use super::interp::{Eval, Interp, Stop};
 use super::tensor::Role;
-use super::value::{Instance, Phase, Value};
+use super::value::{Instance, Key, Phase, Value};
 use crate::finding::FindingKind;
 use crate::ir::DType;
 
@@ -224,6 +224,19 @@ impl Interp<'_> {
     pub fn call_method(&mut self, object: &Value, name: &str, args: Vec<Value>) -> Eval<Value> {
         let method = self.attribute(object, name)?;
         self.call(&method, args, vec![])
+    }
+
+    /// `del object.name`.
+    pub fn delete_attribute(&mut self, object: &Value, name: &str) -> Eval<()> {
+        let Value::Instance(instance) = object else {
+            return self.unsupported(format!("'{name}' cannot be deleted from a {}", object.kind()));
+        };
+        self.outlives(instance.born, name)?;
+        let removed = instance.attrs.borrow_mut().remove(&Key::Str(name.into()));
+        match removed {
+            Some(_) => Ok(()),
+            None => self.raise("AttributeError", format!("'{}' object has no attribute '{name}'", instance.class.name)),
+        }
     }
 
     /// `object.name = value`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
 use super::interp::{Eval, Interp, Stop};
-use super::value::{Key, Phase, Scope, ScopeKind, Value};
+use super::value::{Phase, Scope, ScopeKind, Value};
 use crate::finding::FindingKind;
 
 /// How a block ended.
@@ -277,13 +277,7 @@ impl<'a> Interp<'a> {
             },
             Expr::Attribute(target) => {
                 let object = self.expr(&target.value, scope)?;
-                match &object {
-                    Value::Instance(object) => {
-                        object.attrs.borrow_mut().remove(&Key::Str(target.attr.as_str().into()));
-                        Ok(())
-                    }
-                    _ => self.unsupported("del of this attribute is not supported"),
-                }
+                self.delete_attribute(&object, target.attr.as_str())
             }
             Expr::Subscript(target) => {
                 let object = self.expr(&target.value, scope)?;

@@ -171,3 +171,47 @@ fn a_whole_mamba_layer_by_name_is_its_parts() {
                  y = selective_scan_fn(u, (r[:, :1].mT @ d.T).mT, A, r[:, 1:3], r[:, 3:], b, z, b, True)\nreturn y.mT @ o.T";
     equal(&layer(head, "", &format!("{values}{whole}")), &layer(head, "", &format!("{values}{parts}")), 9);
 }
+
+#[test]
+fn a_weight_is_split_into_length_and_direction_under_pytorchs_names() {
+    for (head, names) in [
+        ("from torch.nn.utils import weight_norm", ["l.weight_g", "l.weight_v"]),
+        (
+            "from torch.nn.utils.parametrizations import weight_norm",
+            ["l.parametrizations.weight.original0", "l.parametrizations.weight.original1"],
+        ),
+    ] {
+        let source = layer(head, "self.l = weight_norm(nn.Linear(8, 8, bias=False))", "return self.l(x)");
+        let traced = trace(&source, &dims(2, 5), &Options::default()).unwrap();
+        let found: Vec<_> = traced.graph.params.iter().map(|p| (p.name.as_str(), &p.shape[..])).collect();
+        assert_eq!(found, [(names[0], &[8, 1][..]), (names[1], &[8, 8])]);
+        let init = "self.g = nn.Parameter(torch.ones(8, 1))\nself.v = nn.Parameter(torch.ones(8, 8))";
+        let own = layer("", init, "return x @ (self.g * self.v / self.v.norm(dim=1, keepdim=True)).t()");
+        equal(&source, &own, 5);
+    }
+}
+
+#[test]
+fn vmap_maps_over_the_axes_that_it_is_given() {
+    let head = "from torch.func import vmap";
+    let mapped = "f = lambda a, b, c: (a @ b.mT + c, a.sum(-1))\ny, z = vmap(f, in_dims=(0, 0, None), out_dims=(1, 0))(x, x, x[0, :, :1])\n\
+                  return torch.vmap(lambda y: y * 2)(y.transpose(0, 1) @ x + z[..., None])";
+    let plain = "y = x @ x.mT + x[0, :, :1]\nreturn 2 * (y @ x + x.sum(-1, keepdim=True))";
+    equal(&layer(head, "", mapped), &layer("", "", plain), 5);
+}
+
+#[test]
+fn an_attribute_can_be_deleted_before_the_first_call() {
+    equal(
+        &layer(
+            "",
+            "self.a, self.b = 2, 3\ndelattr(self, 'a')\ndel self.b",
+            "return x * getattr(self, 'a', 5) * getattr(self, 'b', 7)",
+        ),
+        &layer("", "", "return x * 35"),
+        5,
+    );
+    let source = layer("", "self.a = 2", "y = x * self.a\ndel self.a\nreturn y");
+    let traced = trace(&source, &dims(2, 5), &Options::default());
+    assert!(traced.map_or_else(|f| f[0].kind, |t| t.hidden_state[0].kind) == FindingKind::HiddenState);
+}

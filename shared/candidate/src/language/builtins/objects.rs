@@ -84,6 +84,16 @@ pub const TABLE: &[Builtin] = &[
         },
     },
     Builtin {
+        name: "delattr",
+        places: PYTHON,
+        signature: "obj,name",
+        run: |s, a| {
+            let name = a.string(s, "name")?;
+            s.delete_attribute(a.value("obj"), &name)?;
+            Ok(Value::None)
+        },
+    },
+    Builtin {
         name: "id|hash",
         places: PYTHON,
         signature: "obj",

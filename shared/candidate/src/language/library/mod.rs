@@ -43,6 +43,7 @@ const PARTS: &[(&str, &[usize], &str)] = &[
     ("torch", &[10], include_str!("recurrent.py")),
     ("torch", &[10], include_str!("rotary.py")),
     ("torch", &[10], include_str!("decompose.py")),
+    ("torch", &[10], include_str!("wrap.py")),
 ];
 
 /// Libraries that are small, and what there is of them.
@@ -171,7 +172,8 @@ const MARKS: &[(&str, &str)] = &[
     ("torch.linalg", "linalg_"),
     ("torch.nn", "nn_"),
     ("torch.nn.utils", "utils_"),
-    ("torch.nn.utils.parametrizations", "utils_"),
+    ("torch.nn.utils.parametrizations", "parametrizations_"),
+    ("torch.func", "func_"),
     ("torch.utils._pytree", "tree_"),
     ("itertools", "itertools_"),
     ("operator", "operator_"),
