@@ -1,7 +1,7 @@
 """Rotary embeddings as `rotary_embedding_torch` offers them (Su et al. 2021, arXiv:2104.09864), pairs side by side."""
 
 
-def _turned(x):
+def _quarter_turn(x):
     pairs = x.unflatten(-1, (-1, 2))
     return torch.stack([-pairs[..., 1], pairs[..., 0]], dim=-1).flatten(-2)
 
@@ -16,7 +16,7 @@ def apply_rotary_emb(freqs, t, start_index=0, scale=1.0, seq_dim=-2, freqs_seq_d
     end = start_index + freqs.shape[-1]
     assert end - start_index <= t.shape[-1], "more angles than features"
     middle = t[..., start_index:end]
-    middle = middle * freqs.cos() * scale + _turned(middle) * freqs.sin() * scale
+    middle = middle * freqs.cos() * scale + _quarter_turn(middle) * freqs.sin() * scale
     return torch.cat([t[..., :start_index], middle, t[..., end:]], dim=-1)
 
 
