@@ -1,0 +1,7 @@
+//! What the statistics promise, by simulation with fixed seeds and by property.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod early;
+mod intervals;
+mod sequential;
+mod worlds;
