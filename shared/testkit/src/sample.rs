@@ -7,8 +7,8 @@ use move37_events::Fact;
 use move37_events::facts::{
     Basis, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity, Corpus,
     Cost, CurvePoint, Expectation, GatePolicy, GateReport, Growth, Insight, InsightRecorded, Left, Memory, Model,
-    Nearest, ParentSampled, Platform, Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Scored,
-    SeedProgram, Spend, Stage, Standing, Task, TaskKind, TaskScore, Training, TrainingCompleted,
+    Nearest, ParentSampled, Platform, Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Schedule,
+    Scored, SeedProgram, Spend, Stage, Standing, Task, TaskKind, TaskScore, Training, TrainingCompleted,
 };
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
@@ -42,7 +42,9 @@ pub fn campaign() -> Campaign {
             batch: 4,
             learning_rate: 3e-3,
             warmup: 2,
+            schedule: Schedule::Cosine { floor: 0.1 },
             weight_decay: 0.1,
+            epsilon: 1e-8,
             clip: 1.0,
             seeds: 1,
             attempts: 2,
@@ -194,6 +196,7 @@ pub fn run_result(task: &str, seed: u32, value: f64) -> RunResult {
         value,
         validation_loss: 2.5,
         curve: vec![CurvePoint { step: 10, loss: 3.5 }, CurvePoint { step: 20, loss: 2.75 }],
+        curve_hash: Hash::of(b"curve"),
         parameters: 50_000,
         tokens: 5120,
         flops: 1e9,

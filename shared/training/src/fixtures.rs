@@ -4,7 +4,7 @@ use move37_candidate::ir::{Compare, DType, Distribution, Graph, NodeId, Op, Para
 use move37_tensor::rng::Stream;
 
 use crate::model::Dims;
-use crate::run::{JobSpec, Training};
+use crate::run::{JobSpec, Schedule, Training};
 use crate::task::TaskSpec;
 
 /// `n` bytes of words drawn at random: easy to learn a little of.
@@ -31,7 +31,9 @@ pub(crate) fn job(steps: u32) -> JobSpec {
             batch: 4,
             learning_rate: 1e-2,
             warmup: 2,
+            schedule: Schedule::Cosine { floor: 0.1 },
             weight_decay: 0.1,
+            epsilon: 1e-8,
             clip: 1.0,
             validation: 8,
         },

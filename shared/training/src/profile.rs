@@ -1,7 +1,7 @@
 //! Sizes that suit a machine.
 
 use crate::model::Dims;
-use crate::run::Training;
+use crate::run::{Schedule, Training};
 
 /// Sizes of a model, of its tasks and of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,9 @@ pub const LAPTOP: Profile = Profile {
         batch: 64,
         learning_rate: 1e-2,
         warmup: 20,
+        schedule: Schedule::Cosine { floor: 0.1 },
         weight_decay: 0.1,
+        epsilon: 1e-8,
         clip: 1.0,
         validation: 512,
     },

@@ -1,8 +1,9 @@
 //! What a campaign is unless told otherwise: sizes that suit a laptop.
 
-use move37_events::facts::Complexity;
+use move37_events::facts::{Complexity, Schedule};
 use move37_events::genome::Genome;
 use move37_training::profile::LAPTOP;
+use move37_training::run;
 
 use super::file::{
     BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection, TrainingSection,
@@ -60,10 +61,12 @@ impl Default for TrainingSection {
             learning_rate: training.learning_rate,
             warmup: training.warmup,
             weight_decay: training.weight_decay,
+            epsilon: training.epsilon,
             clip: training.clip,
             seeds: LAPTOP.seeds,
             attempts: 3,
             validation: whole(training.validation),
+            schedule: schedule(training.schedule),
         }
     }
 }
@@ -78,6 +81,13 @@ impl TaskSection {
                 pairs: whole(LAPTOP.recall_pairs),
             },
         ]
+    }
+}
+
+fn schedule(schedule: run::Schedule) -> Schedule {
+    match schedule {
+        run::Schedule::Cosine { floor } => Schedule::Cosine { floor },
+        run::Schedule::Wsd { decay, floor } => Schedule::Wsd { decay, floor },
     }
 }
 

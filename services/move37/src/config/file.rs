@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use move37_events::facts::{Budget, Complexity, GatePolicy, Model, Sampling, Training};
+use move37_events::facts::{Budget, Complexity, GatePolicy, Model, Sampling, Schedule, Training};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,10 +82,12 @@ pub struct TrainingSection {
     pub batch: u32,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Steps of linear warm-up, before the cosine decay.
+    /// Steps of linear warm-up.
     pub warmup: u32,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Added to the root of AdamW's second moment.
+    pub epsilon: f64,
     /// Greatest global norm of the gradient.
     pub clip: f64,
     /// Runs per task, each with its own seed; the same seeds for every candidate.
@@ -94,6 +96,9 @@ pub struct TrainingSection {
     pub attempts: u32,
     /// Validation sequences at the end of a run.
     pub validation: u32,
+    /// What the learning rate does after the warm-up: `{ kind = "cosine", floor = 0.1 }` falls along half a cosine to this
+    /// share of the peak; `{ kind = "wsd", decay = 200, floor = 0.0 }` stays, and falls along a line in the last steps.
+    pub schedule: Schedule,
 }
 
 /// What the gate admits.
@@ -191,9 +196,32 @@ impl From<&ModelSection> for Model {
 
 impl From<&TrainingSection> for Training {
     fn from(section: &TrainingSection) -> Training {
-        let &TrainingSection { steps, batch, learning_rate, warmup, weight_decay, clip, seeds, attempts, validation } =
-            section;
-        Training { steps, batch, learning_rate, warmup, weight_decay, clip, seeds, attempts, validation }
+        let &TrainingSection {
+            steps,
+            batch,
+            learning_rate,
+            warmup,
+            weight_decay,
+            epsilon,
+            clip,
+            seeds,
+            attempts,
+            validation,
+            schedule,
+        } = section;
+        Training {
+            steps,
+            batch,
+            learning_rate,
+            warmup,
+            schedule,
+            weight_decay,
+            epsilon,
+            clip,
+            seeds,
+            attempts,
+            validation,
+        }
     }
 }
 

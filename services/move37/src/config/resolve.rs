@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use move37_core::Hash;
-use move37_events::facts::{Campaign, Corpus, Task, TaskKind};
+use move37_events::facts::{Campaign, Corpus, Schedule, Task, TaskKind};
 use move37_training::{Error, data};
 
 use super::Config;
@@ -133,10 +133,15 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
     }
     let numbers = [
         ("training.learning_rate", training.learning_rate),
+        ("training.epsilon", training.epsilon),
         ("training.clip", training.clip),
         ("gate.max_parameters", campaign.gate.max_parameters),
         ("gate.max_flops", campaign.gate.max_flops),
     ];
+    let (Schedule::Cosine { floor } | Schedule::Wsd { floor, .. }) = training.schedule;
+    if !(0.0..=1.0).contains(&floor) {
+        return refuse(format!("training.schedule.floor cannot be {floor}: it is a share of the peak"));
+    }
     match numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
         Some((name, value)) => refuse(format!("{name} cannot be {value}")),
         None => Ok(()),

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use move37_events::facts::{CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
+use move37_events::facts::{self, CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
 use move37_training::Error;
 use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
-use move37_training::run::{Cancel, Checkpoint, JobSpec, Layer, Observer, RunOutcome, Training, run};
+use move37_training::run::{Cancel, Checkpoint, JobSpec, Layer, Observer, RunOutcome, Schedule, Training, run};
 use move37_training::task::TaskSpec;
 
 use super::Backend;
@@ -90,12 +90,21 @@ pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
             batch: size(training.batch),
             learning_rate: training.learning_rate,
             warmup: training.warmup,
+            schedule: schedule(training.schedule),
             weight_decay: training.weight_decay,
+            epsilon: training.epsilon,
             clip: training.clip,
             validation: size(training.validation),
         },
         seed: job.seed,
         threads,
+    }
+}
+
+fn schedule(schedule: facts::Schedule) -> Schedule {
+    match schedule {
+        facts::Schedule::Cosine { floor } => Schedule::Cosine { floor },
+        facts::Schedule::Wsd { decay, floor } => Schedule::Wsd { decay, floor },
     }
 }
 
@@ -111,6 +120,7 @@ fn result(job: &Job, outcome: RunOutcome) -> RunResult {
         value: outcome.value,
         validation_loss: outcome.validation_loss,
         curve: outcome.curve.iter().map(|point| CurvePoint { step: point.step, loss: point.loss }).collect(),
+        curve_hash: outcome.curve_hash,
         parameters: outcome.parameters,
         tokens: outcome.tokens,
         flops: outcome.flops,

@@ -223,10 +223,14 @@ pub struct Training {
     pub batch: u32,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Steps of linear warm-up, before the cosine decay.
+    /// Steps of linear warm-up.
     pub warmup: u32,
+    /// What the learning rate does after the warm-up.
+    pub schedule: Schedule,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Added to the root of AdamW's second moment.
+    pub epsilon: f64,
     /// Global gradient-norm clip.
     pub clip: f64,
     /// Runs per task, each with its own seed; the same seeds for every candidate.
@@ -235,6 +239,24 @@ pub struct Training {
     pub attempts: u32,
     /// Validation sequences at the end of a run.
     pub validation: u32,
+}
+
+/// What the learning rate does after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// It falls along half a cosine, until the last step.
+    Cosine {
+        /// Share of the peak that is left at the last step.
+        floor: f64,
+    },
+    /// Warm-up, stable, decay (MiniCPM, arXiv 2404.06395): it stays at the peak, then falls along a line.
+    Wsd {
+        /// Steps of the fall, the last of the run.
+        decay: u32,
+        /// Share of the peak that is left at the last step.
+        floor: f64,
+    },
 }
 
 /// Growth of cost with sequence length.

@@ -14,8 +14,8 @@ mod trainer;
 pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Insight, InsightRecorded, Scored, Term};
 pub use campaign::{
     Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed, CampaignStarted,
-    CampaignStopped, CommandId, Complexity, Corpus, Followed, GatePolicy, Model, Sampling, SeedProgram, Task, TaskKind,
-    Training,
+    CampaignStopped, CommandId, Complexity, Corpus, Followed, GatePolicy, Model, Sampling, Schedule, SeedProgram, Task,
+    TaskKind, Training,
 };
 pub use common::{Brief, Expectation, Provenance, ResultSummary, RunId, Spend, Stage, TaskScore};
 pub use engineer::{

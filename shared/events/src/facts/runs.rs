@@ -186,6 +186,9 @@ pub struct RunResult {
     pub validation_loss: f64,
     /// Training curve.
     pub curve: Vec<CurvePoint>,
+    /// Digest of the loss of every step, bit by bit.
+    #[schemars(with = "String")]
+    pub curve_hash: Hash,
     /// Trained parameters of the whole model.
     pub parameters: u64,
     /// Tokens seen.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use move37_candidate::language::ArgValue;
 use serde::{Deserialize, Serialize};
 
+use super::Schedule;
 use crate::Error;
 use crate::model::Dims;
 use crate::task::TaskSpec;
@@ -57,10 +58,14 @@ pub struct Training {
     pub batch: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Steps of linear warm-up, before the cosine decay.
+    /// Steps of linear warm-up.
     pub warmup: u32,
+    /// What the learning rate does after the warm-up.
+    pub schedule: Schedule,
     /// Decoupled weight decay of matrices.
     pub weight_decay: f64,
+    /// Added to the root of AdamW's second moment.
+    pub epsilon: f64,
     /// Greatest global norm of the gradient.
     pub clip: f64,
     /// Validation sequences at the end.
@@ -75,7 +80,7 @@ impl JobSpec {
 
     /// Refuse settings that make no sense.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let Training { steps, batch, learning_rate, weight_decay, clip, validation, .. } = self.training;
+        let Training { steps, batch, learning_rate, weight_decay, epsilon, clip, validation, .. } = self.training;
         let Dims { d_model, layers, heads, swiglu } = self.dims;
         let whole = [
             ("training.steps", steps as usize),
@@ -90,9 +95,12 @@ impl JobSpec {
         if let Some((name, _)) = whole.iter().find(|(_, value)| *value == 0) {
             return Err(Error::Settings(format!("{name} must be at least 1")));
         }
+        let floor = self.training.schedule.floor();
         let real = [
             ("training.learning_rate", learning_rate, learning_rate > 0.0),
             ("training.weight_decay", weight_decay, weight_decay >= 0.0),
+            ("training.epsilon", epsilon, epsilon > 0.0),
+            ("training.schedule.floor", floor, (0.0..=1.0).contains(&floor)),
             ("training.clip", clip, clip > 0.0),
         ];
         match real.iter().find(|(_, value, fits)| !(*fits && value.is_finite())) {

@@ -22,5 +22,6 @@ pub use job::{JobSpec, Layer, Training};
 pub use observer::{Cancel, Observer, Silent, State};
 pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;
+pub use schedule::Schedule;
 pub use train::{run, train};
 pub use trainer::{Trainer, Validation};

@@ -10,7 +10,7 @@ use move37_tensor::optim::{AdamW, State};
 use move37_tensor::{Options, Program, gradients, init_params, weights};
 
 use super::diagnose::origin;
-use super::{Cancel, Checkpoint, JobSpec};
+use super::{Cancel, Checkpoint, JobSpec, Training};
 use crate::Error;
 use crate::model::{flops, language_model, measured};
 use crate::task::{Batch, Task};
@@ -70,8 +70,8 @@ impl Trainer {
         let slots = differentiate(&mut graph, measures.mean_loss)?;
         let params = init_params(&graph, job.seed)?;
         let names = model_names(&graph, candidate, state, job.dims.layers);
-        let optimizer =
-            AdamW { weight_decay: job.training.weight_decay, clip: Some(job.training.clip), ..AdamW::default() };
+        let Training { weight_decay, epsilon, clip, .. } = job.training;
+        let optimizer = AdamW { weight_decay, epsilon, clip: Some(clip), ..AdamW::default() };
         Ok(Self {
             flops: flops(&graph),
             program: Program::new(graph, options)?,
