@@ -103,6 +103,9 @@ pub enum Error {
     /// A weights file is not well-formed safetensors.
     #[error("parse weights: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+    /// Somebody asked a program to stop between two of its steps.
+    #[error("finish a computation: it was asked to stop")]
+    Stopped,
     /// The threads of a program cannot be started.
     #[error("start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

@@ -70,7 +70,7 @@ impl Program {
         let mut values: Vec<Option<Value<'static>>> = vec![None; graph.nodes().len()];
         let mut pool = Pool::default();
         let mut machine = Machine { pool: &mut pool, threads: &threads };
-        execute(&graph, &Plan::new(&graph, &wanted, |_| false), &mut values, &mut machine, |_, _| {})?;
+        execute(&graph, &Plan::new(&graph, &wanted, |_| false), &mut values, &mut machine, |_, _| true)?;
         let constants = wanted
             .into_iter()
             .map(|id| (id, values[id.index()].take().expect("the targets of a plan are computed")))
@@ -89,7 +89,20 @@ impl Program {
     /// # Errors
     /// If a tensor does not fit its declaration or an index leaves its axis.
     pub fn run(&self, params: &[Tensor], inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
-        self.observed(params, inputs, |_, _| {})
+        self.observed(params, inputs, |_, _| true)
+    }
+
+    /// [`Program::run`], unless `stop` says yes before one of its steps: it is asked before each.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; [`Error::Stopped`].
+    pub fn run_unless(
+        &self,
+        params: &[Tensor],
+        inputs: &[Tensor],
+        stop: impl Fn() -> bool,
+    ) -> Result<Vec<Tensor>, Error> {
+        self.observed(params, inputs, |_, _| !stop())
     }
 
     /// [`Program::run`], with the time of each step.
@@ -99,9 +112,12 @@ impl Program {
     pub fn profile(&self, params: &[Tensor], inputs: &[Tensor]) -> Result<(Vec<Tensor>, Vec<StepCost>), Error> {
         let mut costs = Vec::with_capacity(self.plan.steps.len());
         let mut begun = Instant::now();
-        let outputs = self.observed(params, inputs, |step, starts| match starts {
-            true => begun = Instant::now(),
-            false => costs.push(self.cost(step, begun.elapsed())),
+        let outputs = self.observed(params, inputs, |step, starts| {
+            match starts {
+                true => begun = Instant::now(),
+                false => costs.push(self.cost(step, begun.elapsed())),
+            }
+            true
         })?;
         Ok((outputs, costs))
     }
@@ -120,7 +136,7 @@ impl Program {
         &self,
         params: &[Tensor],
         inputs: &[Tensor],
-        observe: impl FnMut(&Step, bool),
+        observe: impl FnMut(&Step, bool) -> bool,
     ) -> Result<Vec<Tensor>, Error> {
         count("parameters", self.graph.params.len(), params.len())?;
         count("inputs", self.graph.inputs.len(), inputs.len())?;
@@ -254,6 +270,41 @@ pub(crate) fn initial(
     let plan = Plan::new(graph, &[param.init], |id| given[id.index()]);
     let (mut pool, threads) = (Pool::default(), Threads::new(1)?);
     let mut machine = Machine { pool: &mut pool, threads: &threads };
-    execute(graph, &plan, &mut values, &mut machine, |_, _| {})?;
+    execute(graph, &plan, &mut values, &mut machine, |_, _| true)?;
     dense(values[param.init.index()].take().expect("the target of a plan is computed")).into_tensor()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::cell::Cell;
+
+    use candle_core::Device;
+    use move37_candidate::ir::Unary;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_stopped_ends_before_its_next_step_and_the_program_runs_again() {
+        let mut graph = Graph::default();
+        let x = graph.input("x", &[2, 2], DType::F32).unwrap();
+        let mut y = x;
+        for _ in 0..4 {
+            y = graph.matmul(y, x).unwrap();
+            y = graph.unary(Unary::Tanh, y).unwrap();
+        }
+        graph.outputs = vec![y];
+        let program = Program::new(graph, Options::default()).unwrap();
+        let inputs = [Tensor::new(&[[1f32, 0.5], [0.25, 1.0]], &Device::Cpu).unwrap()];
+        let asked = Cell::new(0);
+        let third = || {
+            asked.set(asked.get() + 1);
+            asked.get() == 3
+        };
+        assert!(matches!(program.run_unless(&[], &inputs, third), Err(Error::Stopped)));
+        assert!(asked.get() == 3 && program.steps() > 3);
+        let bits = |outputs: Vec<Tensor>| outputs[0].to_vec2::<f32>().unwrap();
+        let whole = bits(program.run(&[], &inputs).unwrap());
+        assert_eq!(bits(program.run_unless(&[], &inputs, || false).unwrap()), whole);
+    }
 }

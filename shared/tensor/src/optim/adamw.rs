@@ -22,17 +22,19 @@ pub struct AdamW {
     pub weight_decay: f64,
     /// Largest norm of all gradients together; larger ones are scaled down to it.
     pub clip: Option<f64>,
+    /// A greater norm of all gradients together changes nothing.
+    pub limit: Option<f64>,
 }
 
 impl Default for AdamW {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, clip: Some(1.0) }
+        Self { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, clip: Some(1.0), limit: None }
     }
 }
 
 impl AdamW {
     /// Move `params` (row-major F32 CPU tensors, changed in place) one step; a parameter without gradient stays. Gives the
-    /// norm of all gradients before clipping; where that is not finite, nothing is changed.
+    /// norm of all gradients before clipping; where that is not finite or above the limit, nothing is changed.
     ///
     /// # Errors
     /// If numbers or sizes of parameters, gradients and moments differ.
@@ -55,7 +57,7 @@ impl AdamW {
             }
         }
         let norm = norm(gradients)?;
-        if !norm.is_finite() {
+        if !norm.is_finite() || self.limit.is_some_and(|limit| norm > limit) {
             return Ok(norm);
         }
         state.step += 1;
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn steps_follow_the_closed_form_and_vectors_do_not_decay() {
-        let adam = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1, clip: None };
+        let adam = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1, clip: None, limit: None };
         let params = [tensor(&[1.0, -2.0], &[1, 2]), tensor(&[3.0], &[1])];
         let mut state = State::new(&params);
         let history = [[0.5, -1.0, 2.0], [0.25, 3.0, -1.0], [-2.0, 0.1, 0.3]];
@@ -236,6 +238,15 @@ mod tests {
         let norm = AdamW::default().step(&mut state, &params, &[Some(tensor(&[f32::NAN], &[1]))], 0.1).unwrap();
         assert!(norm.is_nan());
         assert_eq!((values(&params[0]), state.step), (vec![1.0], 0));
+    }
+
+    #[test]
+    fn a_gradient_above_the_limit_changes_nothing() {
+        let params = [tensor(&[1.0], &[1])];
+        let mut state = State::new(&params);
+        let adam = AdamW { limit: Some(1e3), ..AdamW::default() };
+        let norm = adam.step(&mut state, &params, &[Some(tensor(&[2e3], &[1]))], 0.1).unwrap();
+        assert_eq!((norm, values(&params[0]), state.step), (2e3, vec![1.0], 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod job;
 mod observer;
 mod outcome;
 mod platform;
+mod predict;
 #[cfg(test)]
 mod resume;
 mod schedule;
@@ -22,6 +23,7 @@ pub use job::{JobSpec, Layer, Training};
 pub use observer::{Cancel, Observer, Silent, State};
 pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;
+pub use predict::{Prediction, predict};
 pub use schedule::Schedule;
 pub use train::{run, train};
 pub use trainer::{Trainer, Validation};

@@ -43,7 +43,8 @@ impl Observer for Silent {
     fn step(&mut self, _: u32, _: f32, _: Duration) {}
 }
 
-/// Asks a run to stop; clones ask the same run. Obeyed between steps and between validation batches.
+/// Asks a run to stop; clones ask the same run. Obeyed between the operations of a step, whose work is
+/// then not done.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 

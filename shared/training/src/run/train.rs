@@ -41,11 +41,13 @@ pub fn train(
     losses.reserve(job.training.steps as usize - losses.len());
     observer.started(trainer.parameters(), trainer.flops_per_step());
     for step in trainer.steps_taken() + 1..=job.training.steps {
-        if cancel.is_cancelled() {
-            observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
-            return Err(Error::Cancelled { step: step - 1 });
-        }
-        let loss = trainer.step()?;
+        let loss = match trainer.step_unless(cancel) {
+            Err(error @ Error::Cancelled { .. }) => {
+                observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
+                return Err(error);
+            }
+            taken => taken?,
+        };
         losses.push(loss);
         observer.step(step, loss, begun.elapsed());
         observer.between(&Snapshot { trainer: &trainer, losses: &losses, history: &history });

@@ -9,7 +9,7 @@ use move37_candidate::language::State as Named;
 use move37_tensor::optim::{AdamW, State};
 use move37_tensor::{Options, Program, gradients, init_params, weights};
 
-use super::diagnose::origin;
+use super::diagnose::{Begun, origin};
 use super::{Cancel, Checkpoint, JobSpec, Training};
 use crate::Error;
 use crate::model::{flops, language_model, measured};
@@ -17,6 +17,8 @@ use crate::task::{Batch, Task};
 
 /// A loss this many times that of guessing is an explosion.
 const EXPLOSION: f64 = 10.0;
+/// A gradient with a greater norm is one too: clipping would make noise of it.
+const WILD: f64 = 1e8;
 
 /// A model in training.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl Trainer {
         let params = init_params(&graph, job.seed)?;
         let names = model_names(&graph, candidate, state, job.dims.layers);
         let Training { weight_decay, epsilon, clip, .. } = job.training;
-        let optimizer = AdamW { weight_decay, epsilon, clip: Some(clip), ..AdamW::default() };
+        let optimizer = AdamW { weight_decay, epsilon, clip: Some(clip), limit: Some(WILD), ..AdamW::default() };
         Ok(Self {
             flops: flops(&graph),
             program: Program::new(graph, options)?,
@@ -90,12 +92,20 @@ impl Trainer {
     /// Take the next step; its loss in nats per scored token.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss or the gradient is not finite or the loss exploded; nothing has changed then.
+    /// [`Error::Diverged`] if the loss or the gradient is not finite or exploded; nothing has changed then.
     pub fn step(&mut self) -> Result<f32, Error> {
+        self.step_unless(&Cancel::default())
+    }
+
+    /// The same, unless it is cancelled: that is asked before every operation of the executor.
+    ///
+    /// # Errors
+    /// The same, and [`Error::Cancelled`]; nothing has changed then.
+    pub fn step_unless(&mut self, cancel: &Cancel) -> Result<f32, Error> {
         let step = self.step + 1;
         let batch = self.task.training(self.job.seed, step, self.job.training.batch);
         let inputs = tensors(&batch)?;
-        let outputs = self.program.run(&self.params, &inputs)?;
+        let outputs = self.computed(&self.program, &inputs, cancel)?;
         let loss = outputs[0].to_scalar::<f32>().map_err(move37_tensor::Error::from)?;
         let limit = EXPLOSION * (self.task.vocabulary() as f64).ln();
         let sane = f64::from(loss) < limit;
@@ -105,7 +115,7 @@ impl Trainer {
         let gradients: Vec<_> = self.slots.iter().map(|slot| slot.map(|i| outputs[i].clone())).collect();
         let rate = self.job.training.rate(step);
         let norm = self.optimizer.step(&mut self.moments, &self.params, &gradients, rate)?;
-        if !norm.is_finite() {
+        if !norm.is_finite() || norm > WILD {
             return Err(self.diverged(step, format!("the norm of the gradient is {norm}"), &inputs));
         }
         self.step = step;
@@ -119,11 +129,8 @@ impl Trainer {
     pub fn validate(&self, cancel: &Cancel) -> Result<Validation, Error> {
         let (mut loss, mut correct, mut scored) = (0.0, 0.0, 0);
         for batch in self.task.validation(self.job.training.validation, self.job.training.batch) {
-            if cancel.is_cancelled() {
-                return Err(Error::Cancelled { step: self.step });
-            }
             let inputs = tensors(&batch)?;
-            let outputs = self.measure.run(&self.params, &inputs)?;
+            let outputs = self.computed(&self.measure, &inputs, cancel)?;
             let number = |i: usize| outputs[i].to_scalar::<f32>().map(f64::from).map_err(move37_tensor::Error::from);
             if !number(0)?.is_finite() {
                 return Err(self.diverged(self.step, "the validation loss is not finite".to_owned(), &inputs));
@@ -206,9 +213,29 @@ impl Trainer {
         self.flops
     }
 
-    fn diverged(&self, step: u32, what: String, inputs: &[Tensor]) -> Error {
-        let line = origin(self.program.graph(), &self.params, inputs);
-        Error::Diverged { step, what, line }
+    /// Outputs of one of the programs, unless it is cancelled.
+    fn computed(&self, program: &Program, inputs: &[Tensor], cancel: &Cancel) -> Result<Vec<Tensor>, Error> {
+        program.run_unless(&self.params, inputs, || cancel.is_cancelled()).map_err(|error| match error {
+            move37_tensor::Error::Stopped => Error::Cancelled { step: self.step },
+            error => error.into(),
+        })
+    }
+
+    fn diverged(&self, step: u32, mut what: String, inputs: &[Tensor]) -> Error {
+        let graph = self.program.graph();
+        let first = (self.step > 0).then(|| init_params(graph, self.job.seed).ok()).flatten();
+        let Some(origin) = origin(graph, &self.params, first.as_deref(), inputs) else {
+            return Error::Diverged { step, what, line: None };
+        };
+        match origin.begun {
+            Begun::NotANumber => {}
+            Begun::Infinity => what += ", out of an infinity",
+            Begun::Magnitude => what += ", out of values far beyond those of the first weights",
+        }
+        if origin.line == 0 {
+            what += ", which began in the model around the candidate";
+        }
+        Error::Diverged { step, what, line: (origin.line > 0).then_some(origin.line) }
     }
 }
 
@@ -229,7 +256,7 @@ fn model_names(graph: &Graph, candidate: &Graph, state: &[Named], layers: usize)
 }
 
 /// Make the graph's outputs the loss and its gradients; for each parameter, which output is its gradient.
-fn differentiate(graph: &mut Graph, loss: NodeId) -> Result<Vec<Option<usize>>, Error> {
+pub(super) fn differentiate(graph: &mut Graph, loss: NodeId) -> Result<Vec<Option<usize>>, Error> {
     let mut nodes = vec![None; graph.params.len()];
     for (i, node) in graph.nodes().iter().enumerate() {
         if let Op::Param(p) = node.op
@@ -267,7 +294,7 @@ fn tensors(batch: &Batch) -> Result<[Tensor; 3], Error> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    use move37_candidate::ir::Unary;
+    use move37_candidate::ir::{Compare, DType, Unary};
     use move37_candidate::language::{ArgValue, StateKind, StateOf};
 
     use super::*;
@@ -344,6 +371,82 @@ mod tests {
         let error = trainer.step().unwrap_err();
         assert!(matches!(error, Error::Diverged { step: 1, line: Some(31), .. }), "{error}");
         assert_eq!(trainer.steps_taken(), 0);
+    }
+
+    #[test]
+    fn a_nan_out_of_an_infinity_names_the_line_of_the_infinity_and_masks_are_none() {
+        let candidate = mixer(4, 12, 8, |g, x| {
+            g.span.line = 41;
+            let never = g.scalar(f64::NEG_INFINITY)?;
+            let column = g.arange(0.0, 1.0, 8, DType::F32)?;
+            let three = g.scalar(3.0)?;
+            let later = g.compare(Compare::Gt, column, three)?;
+            let masked = g.select(later, never, x)?;
+            g.span.line = 42;
+            let large = g.scale(masked, 1e4)?;
+            g.span.line = 43;
+            let infinite = g.unary(Unary::Exp, large)?;
+            g.span.line = 44;
+            let nan = g.sub(infinite, infinite)?;
+            g.add(nan, x)
+        });
+        let error = trainer(&candidate, &job(3)).step().unwrap_err();
+        assert!(matches!(error, Error::Diverged { step: 1, line: Some(43), .. }), "{error}");
+        assert!(error.to_string().contains("out of an infinity, which began at line 43"), "{error}");
+    }
+
+    /// Reads `x` through a weight, which training may make large, and a function of it.
+    fn weighted(body: impl Fn(&mut Graph, NodeId) -> Result<NodeId, move37_candidate::ir::Error>) -> Graph {
+        mixer(4, 12, 8, |g, x| {
+            let ones = g.full(&[8], 1.0, DType::F32)?;
+            let weight = g.param("weight", ParamKind::Trained, ones)?;
+            g.span.line = 51;
+            let y = g.mul(x, weight)?;
+            g.span.line = 52;
+            let z = body(g, y)?;
+            g.span.line = 53;
+            let z = g.scale(z, 0.5)?;
+            g.add(z, x)
+        })
+    }
+
+    /// What a step says after its weights were set to this.
+    fn after(candidate: &Graph, weight: f32) -> Error {
+        let mut trainer = trainer(candidate, &job(3));
+        trainer.step().unwrap();
+        let names: Vec<_> = trainer.program.graph().params.iter().map(|p| p.name.clone()).collect();
+        for i in (0..names.len()).filter(|&i| names[i] == "layers.0.mixer.weight") {
+            trainer.params[i] = Tensor::full(weight, 8, &Device::Cpu).unwrap();
+        }
+        trainer.step().unwrap_err()
+    }
+
+    #[test]
+    fn a_gradient_that_explodes_names_the_line_whose_values_left_their_range() {
+        // Its value is bounded, its derivative is the weight's size to the third power.
+        let candidate = weighted(|g, y| {
+            let cube = g.mul(y, y)?;
+            let cube = g.mul(cube, y)?;
+            g.unary(Unary::Sin, cube)
+        });
+        let error = after(&candidate, 1e4);
+        assert!(error.to_string().contains("the norm of the gradient is"), "{error}");
+        assert!(matches!(error, Error::Diverged { step: 2, line: Some(52), .. }), "{error}");
+    }
+
+    #[test]
+    fn an_infinity_that_was_there_from_the_start_is_not_blamed() {
+        // Line 52 has an infinity at every step, which does no harm; line 51 becomes infinite later.
+        let candidate = weighted(|g, y| {
+            let zero = g.scalar(0.0)?;
+            let positive = g.compare(Compare::Gt, y, zero)?;
+            let mask = g.cast(positive, DType::F32)?;
+            let mask = g.unary(Unary::Log, mask)?;
+            let mask = g.unary(Unary::Exp, mask)?;
+            g.mul(mask, y)
+        });
+        let error = after(&candidate, f32::MAX);
+        assert!(matches!(error, Error::Diverged { step: 2, line: Some(51), .. }), "{error}");
     }
 
     #[test]

@@ -17,16 +17,18 @@ pub(crate) struct Machine<'m> {
 }
 
 /// Run all steps. `values` holds what is given and receives what is computed; a value goes when its last reader is done.
-/// `observe` is called before and after each step.
+/// `observe` is called before (true) and after each step; before one it says whether to go on.
 pub(crate) fn execute<'a>(
     graph: &Graph,
     plan: &Plan,
     values: &mut [Option<Value<'a>>],
     machine: &mut Machine<'_>,
-    mut observe: impl FnMut(&Step, bool),
+    mut observe: impl FnMut(&Step, bool) -> bool,
 ) -> Result<(), Error> {
     for step in &plan.steps {
-        observe(step, true);
+        if !observe(step, true) {
+            return Err(Error::Stopped);
+        }
         let mut inputs = read(step, values);
         match &step.work {
             Work::Node(id) => values[id.index()] = Some(compute(graph, *id, &mut inputs, machine)?),
@@ -40,7 +42,8 @@ pub(crate) fn execute<'a>(
         for value in inputs {
             machine.pool.release(value);
         }
-        observe(step, false);
+        // Only before a step is it asked whether to go on.
+        let _ = observe(step, false);
     }
     Ok(())
 }
