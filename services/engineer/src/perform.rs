@@ -70,14 +70,14 @@ mod tests {
 
     use move37_core::ExperimentId;
     use move37_engineer_domain::render::render;
-    use move37_events::facts::{Complexity, Proof};
+    use move37_events::facts::{Complexity, Equalise, Proof};
     use move37_events::genome::Genome;
     use move37_events::inputs_of;
     use move37_runtime::role_of;
 
     use super::*;
 
-    const MODEL: Model = Model { d_model: 32, layers: 2, heads: 4, swiglu: 64 };
+    const MODEL: Model = Model { d_model: 32, layers: 2, heads: 4, swiglu: 64, equalise: Equalise::Parameters };
 
     fn effect(source: &str) -> Effect {
         let (experiment, source) = (ExperimentId(3), source.to_owned());

@@ -99,7 +99,7 @@ impl Service for TrainerService {
     type Outcome = Outcome;
     type Decider = Trainer;
 
-    const INPUTS: &'static [Topic] = &[Topic::Campaigns, Topic::Engineer, Topic::Runs];
+    const INPUTS: &'static [Topic] = &[Topic::Campaigns, Topic::Memory, Topic::Engineer, Topic::Runs];
 
     fn observe(&self, id: &EventId, fact: &Fact) {
         if let Fact::Run(fact) = fact {

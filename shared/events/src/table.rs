@@ -44,7 +44,13 @@ pub const TABLE: [TopicRow; 8] = [
         &[Role::Memory, Role::Researcher, Role::Engineer, Role::Trainer, Role::Analyst],
         facts::CampaignFact::ROWS,
     ),
-    campaign_keyed(Topic::Memory, "move37.memory", Role::Memory, &[Role::Researcher], facts::MemoryFact::ROWS),
+    campaign_keyed(
+        Topic::Memory,
+        "move37.memory",
+        Role::Memory,
+        &[Role::Researcher, Role::Trainer],
+        facts::MemoryFact::ROWS,
+    ),
     campaign_keyed(
         Topic::Researcher,
         "move37.researcher",

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use move37_core::{EventId, ExperimentId, Hash};
 use move37_events::Fact;
 use move37_events::facts::{
-    Basis, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity, Corpus,
-    Cost, CurvePoint, Expectation, GatePolicy, GateReport, Growth, Insight, InsightRecorded, Left, Memory, Model,
-    Nearest, ParentSampled, Platform, Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Schedule,
-    Scored, SeedProgram, Spend, Stage, Standing, Task, TaskKind, TaskScore, Training, TrainingCompleted,
+    Basis, Belief, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity,
+    Corpus, Cost, CurvePoint, Equalise, Expectation, FitnessScored, Formula, GatePolicy, GateReport, Growth, Insight,
+    InsightRecorded, Interval, Left, Memory, Model, Nearest, ParentSampled, Platform, Proof, Provenance,
+    RecurrentState, ResultSummary, RunResult, Sampling, Schedule, Scored, SeedProgram, Sizes, Spend, Stage, Standing,
+    Task, TaskKind, TaskScore, Term, Training, TrainingCompleted,
 };
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
@@ -32,7 +33,7 @@ pub fn campaign() -> Campaign {
         lanes: 1,
         budget: Budget { experiments: 3, failures: 2, flops: None },
         programs: vec![program("delta_net"), program("linear_attention")],
-        model: Model { d_model: 32, layers: 2, heads: 2, swiglu: 64 },
+        model: Model { d_model: 32, layers: 2, heads: 2, swiglu: 64, equalise: Equalise::Parameters },
         tasks: vec![
             Task { name: "bytes".to_owned(), sequence: 64, kind: TaskKind::Bytes { corpus: corpus() } },
             Task { name: "mqar".to_owned(), sequence: 64, kind: TaskKind::Mqar { vocabulary: 64, pairs: 4 } },
@@ -47,6 +48,7 @@ pub fn campaign() -> Campaign {
             epsilon: 1e-8,
             clip: 1.0,
             seeds: 1,
+            baseline_seeds: 1,
             attempts: 2,
             validation: 64,
         },
@@ -57,6 +59,20 @@ pub fn campaign() -> Campaign {
             max_flops: 3.0,
         },
         sampling: Sampling { pool: 50, parents: 10, references_to: 50, references: 4 },
+        belief: Belief { confirm: false, ..belief() },
+    }
+}
+
+/// Records are confirmed with two seeds, then with four.
+pub fn belief() -> Belief {
+    Belief {
+        fitness: Formula::Paper,
+        confidence: 0.95,
+        confirm: true,
+        promote: 0.8,
+        promotions: 3,
+        alpha: 0.05,
+        looks: vec![2, 4],
     }
 }
 
@@ -103,9 +119,64 @@ pub fn brief(name: &str, parent: Option<u32>) -> Brief {
     }
 }
 
+/// A task's score of these values, by seed number.
+pub fn score(values: &[f64]) -> TaskScore {
+    let n = values.len() as f64;
+    let value = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0);
+    let error = (values.len() > 1).then(|| (variance / n).sqrt());
+    TaskScore {
+        value,
+        standard_error: error,
+        seeds: u32::try_from(values.len()).expect("tests have few seeds"),
+        values: values.to_vec(),
+        interval: error.map(|error| Interval { low: value - 3.0 * error, high: value + 3.0 * error, confidence: 0.95 }),
+    }
+}
+
+/// The sizes of the baseline of [`campaign`].
+pub fn sizes() -> Sizes {
+    Sizes { swiglu: 64, parameters: 11_208, flops: 2.4e6, excess: 0.0, comparable: true }
+}
+
+/// A verified candidate's score, with this fitness by seed number.
+pub fn verified(experiment: u32, values: &[f64]) -> FitnessScored {
+    let results = results(&[("bytes", 2.5), ("mqar", 0.4)]);
+    let scores = values.iter().map(|value| 2.5 - value).collect::<Vec<_>>();
+    let tasks = BTreeMap::from([("bytes".to_owned(), score(&scores))]);
+    let brief = brief(&format!("candidate {experiment}"), (experiment > 2).then_some(1));
+    let fitness = values.iter().sum::<f64>() / values.len() as f64;
+    FitnessScored {
+        experiment: ExperimentId(experiment),
+        stage: Stage::Verify,
+        terms: vec![Term {
+            task: "bytes".to_owned(),
+            value: Some(2.5 - fitness),
+            baseline: 2.0,
+            scale: 0.2,
+            score: Some(fitness),
+        }],
+        formula: Formula::Paper,
+        fitness: Some(fitness),
+        values: values.to_vec(),
+        interval: None,
+        bound: None,
+        unranked: None,
+        scored: Scored {
+            training_event: id("c/trainer/9"),
+            genome: Some(genome()),
+            program: Hash::of(brief.name.as_bytes()),
+            parent: true,
+            results: ResultSummary { tasks, ..results },
+            spend: spend(1e9),
+            brief,
+        },
+    }
+}
+
 /// Results of these tasks, one seed each.
 pub fn results(values: &[(&str, f64)]) -> ResultSummary {
-    let score = |value| TaskScore { value, standard_error: None, seeds: 1 };
+    let score = |value| score(&[value]);
     let tasks: BTreeMap<_, _> = values.iter().map(|(task, value)| ((*task).to_owned(), score(*value))).collect();
     ResultSummary { tasks, parameters: 5000, flops: 1.5e6 }
 }
@@ -119,6 +190,7 @@ pub fn standing(experiment: u32, fitness: f64) -> Standing {
         name,
         genome: Some(genome()),
         fitness,
+        bound: Some(fitness - 0.05),
         results: results(&[("bytes", 2.5), ("mqar", 0.4)]),
         insight: "A filter helps recall.".to_owned(),
     }
@@ -159,6 +231,7 @@ pub fn admitted(experiment: u32, baseline: bool) -> CandidateAdmitted {
         program: seed.hash,
         baseline,
         parent: true,
+        sizes: sizes(),
         gate: gate_report(),
     }
 }
@@ -194,6 +267,7 @@ pub fn run_result(task: &str, seed: u32, value: f64) -> RunResult {
         task: task.to_owned(),
         seed,
         value,
+        test: None,
         validation_loss: 2.5,
         curve: vec![CurvePoint { step: 10, loss: 3.5 }, CurvePoint { step: 20, loss: 2.75 }],
         curve_hash: Hash::of(b"curve"),
@@ -237,6 +311,7 @@ pub fn insight(experiment: u32, brief: Brief, fitness: Option<f64>) -> InsightRe
     InsightRecorded {
         experiment: ExperimentId(experiment),
         fitness,
+        bound: fitness.map(|fitness| fitness - 0.05),
         unranked: fitness.is_none().then(|| "no finite result for mqar".to_owned()),
         insight: Insight {
             design_evaluation: "It adds a filter.".to_owned(),

@@ -40,6 +40,8 @@ fn story() -> Vec<Fact> {
         reason: CloseReason::Finished,
         experiments: 1,
         best: None,
+        record: None,
+        unconfirmed: None,
         spend: Spend { flops: 4e9, seconds: 3.0 },
     };
     facts.push(MemoryFact::from(closed).into());
@@ -98,6 +100,7 @@ fn dispatched(experiment: u32, attempt: u32, dispatch: u32) -> Fact {
     let (campaign, program) = (sample::campaign(), sample::program("delta_net"));
     let job = Job {
         experiment: ExperimentId(experiment),
+        stage: Stage::Explore,
         source: program.source,
         program: program.hash,
         model: campaign.model,
@@ -134,6 +137,8 @@ fn trained(experiment: u32) -> Vec<Fact> {
         parent: true,
         parameters: 5000,
         flops: 1e6,
+        sizes: admitted.sizes,
+        seeds: Seeds::first(1),
         runs: vec![run(experiment)],
     };
     // Six facts of the trainer per training, of which this is the last.
@@ -146,7 +151,11 @@ fn trained(experiment: u32) -> Vec<Fact> {
         experiment: ExperimentId(experiment),
         stage: Stage::Explore,
         terms: Vec::new(),
+        formula: Formula::Paper,
         fitness: Some(0.5),
+        values: vec![0.5],
+        interval: None,
+        bound: None,
         unranked: None,
         scored: insight.scored.clone(),
     };

@@ -88,7 +88,7 @@ impl World {
             Box::new(Actor::<Engineer, _>::new(key.clone(), &[Topic::Campaigns, Topic::Researcher], script::gate)),
             Box::new(Actor::<Trainer, _>::new(
                 key.clone(),
-                &[Topic::Campaigns, Topic::Engineer, Topic::Runs],
+                &[Topic::Campaigns, Topic::Memory, Topic::Engineer, Topic::Runs],
                 script::place::<WORKERS>,
             )),
             Box::new(Actor::<Analyst, _>::new(key.clone(), &[Topic::Campaigns, Topic::Trainer], script::nothing)),

@@ -3,7 +3,7 @@
 use move37_core::{Hash, Key};
 use move37_engineer_domain as engineer;
 use move37_events::facts::{
-    Complexity, Cost, CurvePoint, Finding, GateReport, Job, Outcome as Ended, Platform, Proof, RunResult, Spend,
+    Complexity, Cost, CurvePoint, Finding, GateReport, Job, Outcome as Ended, Platform, Proof, RunResult, Spend, Stage,
     TaskKind,
 };
 use move37_trainer_domain as trainer;
@@ -96,6 +96,7 @@ fn train(job: &Job) -> Ended {
         task: job.task.name.clone(),
         seed: job.seed_number,
         value,
+        test: (job.stage == Stage::Verify).then_some(value),
         validation_loss: 2.0 + 0.5 * x,
         curve: vec![CurvePoint { step: job.training.steps, loss: 2.5 }],
         curve_hash: Hash::of(&[chance]),

@@ -111,7 +111,18 @@ fn score(campaign: &Campaign, baseline: &Baseline, experiment: ExperimentId, sco
     let tasks = scored.results.tasks.iter().filter(|(task, _)| counts(task));
     let tasks = tasks.map(|(task, score)| (task.clone(), score.clone())).collect();
     let scored = Scored { results: ResultSummary { tasks, ..scored.results }, ..scored };
-    FitnessScored { experiment, stage: Stage::Explore, terms, fitness, unranked, scored }
+    FitnessScored {
+        experiment,
+        stage: Stage::Explore,
+        terms,
+        formula: campaign.belief.fitness,
+        fitness,
+        values: Vec::new(),
+        interval: None,
+        bound: None,
+        unranked,
+        scored,
+    }
 }
 
 fn scored(id: &EventId, body: &TrainingCompleted) -> Scored {

@@ -22,6 +22,7 @@ impl Analyst {
                     scored: body.scored.clone(),
                     terms: body.terms.clone(),
                     fitness: body.fitness,
+                    bound: body.bound,
                     unranked: body.unranked.clone(),
                     explained: false,
                 };

@@ -24,6 +24,7 @@ pub(crate) fn insight(
     InsightRecorded {
         experiment,
         fitness: known.fitness,
+        bound: known.bound,
         unranked: known.unranked.clone(),
         insight: Insight {
             design_evaluation: view.design(),

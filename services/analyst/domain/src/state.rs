@@ -32,6 +32,7 @@ pub(crate) struct Known {
     pub(crate) scored: Scored,
     pub(crate) terms: Vec<Term>,
     pub(crate) fitness: Option<f64>,
+    pub(crate) bound: Option<f64>,
     pub(crate) unranked: Option<String>,
     /// Whether its insight is recorded.
     pub(crate) explained: bool,

@@ -104,6 +104,7 @@ pub(crate) fn terms(
             task: task.clone(),
             value,
             baseline: score.value,
+            scale: 0.1 * score.value.abs().max(0.01),
             score: value.map(|value| term(value, score.value, higher(task))),
         }
     };

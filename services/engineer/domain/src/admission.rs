@@ -2,20 +2,15 @@
 
 use move37_core::ExperimentId;
 use move37_events::facts::{
-    CandidateAdmitted, CandidateRefused, CodeDiffProposed, Complexity, EngineerFact, Finding, GatePolicy, GateReport,
-    Proof,
+    Campaign, CandidateAdmitted, CandidateRefused, CodeDiffProposed, Complexity, EngineerFact, Finding, GatePolicy,
+    GateReport, Proof, Sizes,
 };
 
-use crate::state::{Engineer, Size};
+use crate::equalise::{self, size};
+use crate::state::Engineer;
 
 /// Findings that a reason in words names; the others are counted.
 const NAMED: usize = 3;
-
-/// What a layer costs, where the gate could tell.
-pub(crate) fn size(report: &GateReport) -> Option<Size> {
-    let shortest = report.flops.iter().min_by_key(|cost| cost.length)?;
-    Some(Size { parameters: report.parameters?, flops: shortest.flops })
-}
 
 /// Why a program was refused, in one sentence.
 pub(crate) fn in_words(report: &GateReport) -> String {
@@ -40,19 +35,25 @@ impl Engineer {
     pub(crate) fn verdict(
         &self,
         proposed: &CodeDiffProposed,
-        policy: &GatePolicy,
+        campaign: &Campaign,
         report: &GateReport,
     ) -> EngineerFact {
+        let policy = &campaign.gate;
         let seed = proposed.parent.is_none();
         let duplicate_of = report.graph_hash.and_then(|graph| self.graphs.get(&graph)).copied();
         let mut against: Vec<Finding> = Vec::new();
         against.extend(duplicate_of.map(duplicate));
         against.extend(unproved(policy, report));
-        let costs = self.costs(policy, report);
+        let mut costs = self.costs(policy, report);
+        let sizes = self.sizes(campaign, proposed, report, &mut costs);
         if !seed {
             against.extend(costs.iter().cloned());
         }
-        if report.admitted && against.is_empty() {
+        if let (true, true, Some(sizes)) = (report.admitted, against.is_empty(), sizes) {
+            let mut gate = report.clone();
+            if !sizes.comparable {
+                gate.findings.extend(costs.iter().cloned());
+            }
             return CandidateAdmitted {
                 experiment: proposed.experiment,
                 attempt: proposed.attempt,
@@ -62,13 +63,31 @@ impl Engineer {
                 program: proposed.program,
                 baseline: proposed.baseline,
                 parent: costs.is_empty(),
-                gate: report.clone(),
+                sizes,
+                gate,
             }
             .into();
         }
         let mut gate = GateReport { admitted: false, ..report.clone() };
         gate.findings.extend(against);
         CandidateRefused { experiment: proposed.experiment, attempt: proposed.attempt, gate, duplicate_of }.into()
+    }
+
+    /// The sizes at which a program is trained; what speaks against them is added to the findings. None where the gate
+    /// counted nothing.
+    fn sizes(
+        &self,
+        campaign: &Campaign,
+        proposed: &CodeDiffProposed,
+        report: &GateReport,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Sizes> {
+        let baseline = if proposed.baseline { None } else { self.baseline };
+        let sized = equalise::sizes(&campaign.model, baseline, size(report)?);
+        Some(sized.unwrap_or_else(|(sizes, finding)| {
+            findings.push(finding);
+            sizes
+        }))
     }
 
     /// What makes a program unfit to be a parent: steeper or larger than the campaign allows.
@@ -139,6 +158,6 @@ fn in_o(growth: Complexity) -> &'static str {
     }
 }
 
-fn finding(kind: &str, message: String, hint: &str) -> Finding {
+pub(crate) fn finding(kind: &str, message: String, hint: &str) -> Finding {
     Finding { kind: kind.to_owned(), line: 0, column: 0, message, hint: hint.to_owned(), witness: None }
 }

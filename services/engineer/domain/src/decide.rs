@@ -56,7 +56,7 @@ impl Decider for Engineer {
                     return Ok(None);
                 };
                 let current = proposed.attempt == *attempt && self.following.stopped().is_none();
-                Ok(current.then(|| self.verdict(proposed, &campaign.gate, report)))
+                Ok(current.then(|| self.verdict(proposed, campaign, report)))
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use move37_events::facts::{CandidateAdmitted, CandidateRefused, EngineerFact};
 
-use crate::admission;
 use crate::state::{Engineer, Experiment, Program};
+use crate::{admission, equalise};
 
 impl Engineer {
     pub(crate) fn fold(&mut self, fact: &EngineerFact) {
@@ -34,7 +34,7 @@ impl Engineer {
             self.graphs.entry(graph).or_insert(body.experiment);
         }
         if body.baseline {
-            self.baseline = admission::size(&body.gate);
+            self.baseline = equalise::size(&body.gate);
         }
     }
 

@@ -8,6 +8,7 @@ mod admission;
 mod decide;
 pub mod diff;
 mod effects;
+mod equalise;
 mod evolve;
 pub mod input;
 pub mod render;

@@ -55,6 +55,8 @@ pub(crate) struct Size {
     pub(crate) parameters: u64,
     /// Forward FLOPs of one sequence at the shortest length measured.
     pub(crate) flops: f64,
+    /// That length.
+    pub(crate) length: u32,
 }
 
 impl Engineer {

@@ -277,12 +277,45 @@ fn a_steep_child_is_refused() {
 fn a_child_beyond_the_baselines_multiple_is_refused() {
     let large = GateReport { parameters: Some(10_001), ..report("large") };
     let body = refused(baseline().when(evolved(3, child())).and().when(gated(3, large)).fact());
-    assert_eq!(kinds(&body.gate), ["over_budget"]);
+    assert_eq!(
+        kinds(&body.gate),
+        ["over_budget", "over_budget"],
+        "by the multiple, and by what the SwiGLU can make up"
+    );
     let costly = GateReport { flops: vec![Cost { length: 64, flops: 3.01 * 64.0 * 2.5e4 }], ..report("costly") };
     let body = refused(baseline().when(evolved(3, child())).and().when(gated(3, costly)).fact());
     assert_eq!(kinds(&body.gate), ["over_budget"]);
-    let fits = GateReport { parameters: Some(10_000), ..report("fits") };
+    let fits = GateReport { parameters: Some(8_000), ..report("fits") };
     admitted(baseline().when(evolved(3, child())).and().when(gated(3, fits)).fact());
+}
+
+#[test]
+fn a_child_is_trained_with_the_swiglu_that_makes_it_as_large_as_the_baseline() {
+    let larger = GateReport { parameters: Some(5_000 + 960), ..report("larger") };
+    let body = admitted(baseline().when(evolved(3, child())).and().when(gated(3, larger)).fact());
+    assert_eq!((body.sizes.swiglu, body.sizes.excess, body.sizes.comparable), (54, 0.0, true));
+}
+
+#[test]
+fn a_child_that_no_swiglu_makes_as_large_as_the_baseline_is_refused_with_the_excess() {
+    let large = GateReport { parameters: Some(9_000), ..report("large") };
+    let body = refused(baseline().when(evolved(3, child())).and().when(gated(3, large)).fact());
+    assert_eq!(kinds(&body.gate), ["over_budget"]);
+    assert!(body.gate.findings[0].hint.contains("928 parameters"), "{}", body.gate.findings[0].hint);
+}
+
+#[test]
+fn a_seed_program_that_cannot_be_made_equal_is_measured_with_the_narrowest_swiglu_and_is_no_parent() {
+    let large = GateReport { parameters: Some(9_000), ..report("large") };
+    let body = admitted(baseline().when(seed(2, 1)).and().when(gated(2, large)).fact());
+    assert_eq!((body.sizes.swiglu, body.sizes.comparable, body.parent), (32, false, false));
+    assert_eq!(kinds(&body.gate), ["over_budget"], "the fact says why");
+}
+
+#[test]
+fn the_baseline_has_the_swiglu_of_the_campaign() {
+    let body = admitted(baseline().when(seed(2, 1)).and().when(gated(2, report("same size"))).fact());
+    assert_eq!((body.sizes.swiglu, body.sizes.parameters), (64, 5_000 + 64 + 3 * 32 * 64));
 }
 
 #[test]

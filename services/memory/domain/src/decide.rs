@@ -168,7 +168,15 @@ impl Memory {
     }
 
     fn close(&self, reason: CloseReason) -> MemoryFact {
-        CampaignClosed { reason, experiments: self.done, best: self.best.clone(), spend: self.spent }.into()
+        CampaignClosed {
+            reason,
+            experiments: self.done,
+            best: self.best.clone(),
+            record: None,
+            unconfirmed: None,
+            spend: self.spent,
+        }
+        .into()
     }
 }
 
@@ -189,6 +197,7 @@ fn placed(insight: &InsightRecorded) -> Ending {
         program: scored.program,
         genome: scored.genome.clone(),
         fitness,
+        bound: insight.bound,
         results: scored.results.clone(),
         insight: first_sentence(&insight.insight.synthesis_and_insights).to_owned(),
     };

@@ -11,6 +11,10 @@ impl Memory {
             MemoryFact::CampaignFollowed(body) => self.following.evolve(body),
             MemoryFact::ParentSampled(body) => self.open(body),
             MemoryFact::ExperimentRecorded(body) => self.settle(body),
+            MemoryFact::CandidatePromoted(_)
+            | MemoryFact::VerificationRecorded(_)
+            | MemoryFact::RecordConfirmed(_)
+            | MemoryFact::RecordRefuted(_) => {}
             MemoryFact::CampaignClosed(body) => self.closed = Some(body.reason),
         }
     }

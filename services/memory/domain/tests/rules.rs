@@ -198,6 +198,7 @@ fn a_baseline_that_cannot_be_measured_closes_the_campaign() {
     let body = TrainingFailed {
         experiment: ExperimentId(1),
         stage: Stage::Explore,
+        seeds: 1,
         brief: None,
         why: "diverged".into(),
         spend: sample::spend(1e9),

@@ -1,12 +1,13 @@
 //! What a campaign is unless told otherwise: sizes that suit a laptop.
 
-use move37_events::facts::{Complexity, Schedule};
+use move37_events::facts::{Complexity, Equalise, Formula, Schedule};
 use move37_events::genome::Genome;
 use move37_training::profile::LAPTOP;
 use move37_training::run;
 
 use super::file::{
-    BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection, TrainingSection,
+    BeliefSection, BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection,
+    TrainingSection,
 };
 
 impl Default for Config {
@@ -22,6 +23,7 @@ impl Default for Config {
             training: TrainingSection::default(),
             gate: GateSection::default(),
             sampling: SamplingSection::default(),
+            belief: BeliefSection::default(),
             tasks: TaskSection::laptop(),
         }
     }
@@ -48,6 +50,7 @@ impl Default for ModelSection {
             layers: whole(dims.layers),
             heads: whole(dims.heads),
             swiglu: whole(dims.swiglu),
+            equalise: Equalise::Parameters,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Default for TrainingSection {
             epsilon: training.epsilon,
             clip: training.clip,
             seeds: LAPTOP.seeds,
+            baseline_seeds: Some(5),
             attempts: 3,
             validation: whole(training.validation),
             schedule: schedule(training.schedule),
@@ -109,6 +113,20 @@ impl Default for GateSection {
 impl Default for SamplingSection {
     fn default() -> SamplingSection {
         SamplingSection { pool: 50, parents: 10, references_to: 50, references: 4 }
+    }
+}
+
+impl Default for BeliefSection {
+    fn default() -> BeliefSection {
+        BeliefSection {
+            fitness: Formula::Noise,
+            confidence: 0.95,
+            confirm: true,
+            promote: 0.8,
+            promotions: 8,
+            alpha: 0.05,
+            looks: vec![3, 6, 12],
+        }
     }
 }
 

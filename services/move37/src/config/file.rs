@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use move37_events::facts::{Budget, Complexity, GatePolicy, Model, Sampling, Schedule, Training};
+use move37_events::facts::{
+    Belief, Budget, Complexity, Equalise, Formula, GatePolicy, Model, Sampling, Schedule, Training,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub gate: GateSection,
     /// How parents and references are chosen.
     pub sampling: SamplingSection,
+    /// What it takes to believe a result.
+    pub belief: BeliefSection,
     /// What candidates are trained on.
     pub tasks: Vec<TaskSection>,
 }
@@ -68,8 +72,10 @@ pub struct ModelSection {
     pub layers: u32,
     /// Heads, offered to the program.
     pub heads: u32,
-    /// Inner size of the SwiGLU.
+    /// Inner size of the SwiGLU around the baseline; around others it follows from `equalise`.
     pub swiglu: u32,
+    /// What the inner size of the SwiGLU makes equal to the baseline's: "parameters" or "flops", within 2 %, or "none".
+    pub equalise: Equalise,
 }
 
 /// How candidates are trained.
@@ -92,6 +98,9 @@ pub struct TrainingSection {
     pub clip: f64,
     /// Runs per task, each with its own seed; the same seeds for every candidate.
     pub seeds: u32,
+    /// Runs per task of the baseline, whose spread is the noise that others are judged by; as many as `seeds` if left
+    /// out.
+    pub baseline_seeds: Option<u32>,
     /// Attempts of one run before it counts as failed.
     pub attempts: u32,
     /// Validation sequences at the end of a run.
@@ -127,6 +136,29 @@ pub struct SamplingSection {
     pub references_to: u32,
     /// Number of references.
     pub references: u32,
+}
+
+/// What it takes to believe a result: how scores are scaled, and how records are confirmed with fresh seeds on test data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BeliefSection {
+    /// How much better than the baseline is much: "noise", six standard deviations of the baseline over its seeds, or
+    /// "paper", a tenth of the baseline's value (ASI-Arch, arXiv 2507.18074). A term of the fitness is
+    /// `sigmoid(6 * clamp(better by / this, -1, 1))`.
+    pub fitness: Formula,
+    /// Confidence of the intervals that are reported, two-sided.
+    pub confidence: f64,
+    /// Confirm records with fresh seeds on test data; without, a campaign has no records.
+    pub confirm: bool,
+    /// Confidence, one-sided, with which a candidate must beat the standing record before fresh seeds are spent on it.
+    pub promote: f64,
+    /// Most candidates that are promoted in all.
+    pub promotions: u32,
+    /// Probability of any false record in the whole campaign, at most.
+    pub alpha: f64,
+    /// Numbers of fresh seeds, growing, at which a promoted candidate is compared with the standing record; the
+    /// baseline gets as many as the last says.
+    pub looks: Vec<u32>,
 }
 
 /// A training task.
@@ -189,8 +221,8 @@ impl Config {
 
 impl From<&ModelSection> for Model {
     fn from(section: &ModelSection) -> Model {
-        let &ModelSection { d_model, layers, heads, swiglu } = section;
-        Model { d_model, layers, heads, swiglu }
+        let &ModelSection { d_model, layers, heads, swiglu, equalise } = section;
+        Model { d_model, layers, heads, swiglu, equalise }
     }
 }
 
@@ -205,10 +237,12 @@ impl From<&TrainingSection> for Training {
             epsilon,
             clip,
             seeds,
+            baseline_seeds,
             attempts,
             validation,
             schedule,
         } = section;
+        let baseline_seeds = baseline_seeds.unwrap_or(seeds);
         Training {
             steps,
             batch,
@@ -219,6 +253,7 @@ impl From<&TrainingSection> for Training {
             epsilon,
             clip,
             seeds,
+            baseline_seeds,
             attempts,
             validation,
         }
@@ -236,5 +271,12 @@ impl From<&SamplingSection> for Sampling {
     fn from(section: &SamplingSection) -> Sampling {
         let &SamplingSection { pool, parents, references_to, references } = section;
         Sampling { pool, parents, references_to, references }
+    }
+}
+
+impl From<&BeliefSection> for Belief {
+    fn from(section: &BeliefSection) -> Belief {
+        let BeliefSection { fitness, confidence, confirm, promote, promotions, alpha, looks } = section.clone();
+        Belief { fitness, confidence, confirm, promote, promotions, alpha, looks }
     }
 }

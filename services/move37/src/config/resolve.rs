@@ -74,6 +74,7 @@ pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Resu
         training: (&config.training).into(),
         gate: (&config.gate).into(),
         sampling: (&config.sampling).into(),
+        belief: (&config.belief).into(),
     };
     check(&campaign)?;
     Ok(campaign)
@@ -120,6 +121,7 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
         ("training.steps", training.steps),
         ("training.batch", training.batch),
         ("training.seeds", training.seeds),
+        ("training.baseline_seeds", training.baseline_seeds),
         ("training.attempts", training.attempts),
         ("training.validation", training.validation),
         ("sampling.pool", campaign.sampling.pool),
@@ -142,10 +144,35 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
     if !(0.0..=1.0).contains(&floor) {
         return refuse(format!("training.schedule.floor cannot be {floor}: it is a share of the peak"));
     }
-    match numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
-        Some((name, value)) => refuse(format!("{name} cannot be {value}")),
+    if let Some((name, value)) = numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
+        return refuse(format!("{name} cannot be {value}"));
+    }
+    match unbelievable(campaign) {
+        Some(why) => refuse(why),
         None => Ok(()),
     }
+}
+
+/// What is wrong with the settings of belief, if anything.
+fn unbelievable(campaign: &Campaign) -> Option<String> {
+    let belief = &campaign.belief;
+    let shares =
+        [("belief.confidence", belief.confidence), ("belief.promote", belief.promote), ("belief.alpha", belief.alpha)];
+    if let Some((name, value)) = shares.iter().find(|(_, value)| !(*value > 0.0 && *value < 1.0)) {
+        return Some(format!("{name} is a probability between 0 and 1, not {value}"));
+    }
+    if !belief.confirm {
+        return None;
+    }
+    let grows = belief.looks.windows(2).all(|pair| pair[0] < pair[1]);
+    if belief.looks.first().is_none_or(|first| *first < 2) || !grows {
+        return Some(format!("belief.looks must grow from 2 seeds or more, and is {:?}", belief.looks));
+    }
+    (campaign.training.baseline_seeds < 2).then(|| {
+        "nothing can be promoted without knowing how far seeds spread: set training.baseline_seeds to 2 or more, or \
+         belief.confirm to false"
+            .to_owned()
+    })
 }
 
 /// The first name that occurs a second time.

@@ -133,7 +133,11 @@ impl CampaignView {
             Fact::Memory(MemoryFact::ExperimentRecorded(fact)) => self.left = Some(fact.left.clone()),
             Fact::Memory(MemoryFact::CampaignClosed(fact)) => self.closed = Some(fact.clone()),
             Fact::Analyst(AnalystFact::BaselineRecorded(fact)) => self.baseline = Some(fact.clone()),
-            Fact::Memory(MemoryFact::CampaignFollowed(_))
+            Fact::Memory(MemoryFact::CandidatePromoted(fact)) => self.left = Some(fact.left.clone()),
+            Fact::Memory(MemoryFact::VerificationRecorded(fact)) => self.left = Some(fact.left.clone()),
+            Fact::Memory(
+                MemoryFact::CampaignFollowed(_) | MemoryFact::RecordConfirmed(_) | MemoryFact::RecordRefuted(_),
+            )
             | Fact::Researcher(_)
             | Fact::Engineer(_)
             | Fact::Trainer(_)

@@ -168,7 +168,12 @@ impl Experiment {
                 self.ended = Some(time);
                 self.recorded = Some(fact.clone());
             }
-            MemoryFact::CampaignFollowed(_) | MemoryFact::CampaignClosed(_) => {}
+            MemoryFact::CandidatePromoted(_)
+            | MemoryFact::VerificationRecorded(_)
+            | MemoryFact::RecordConfirmed(_)
+            | MemoryFact::RecordRefuted(_)
+            | MemoryFact::CampaignFollowed(_)
+            | MemoryFact::CampaignClosed(_) => {}
         }
     }
 

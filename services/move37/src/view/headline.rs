@@ -1,13 +1,16 @@
 //! Each fact in one line, with its numbers.
 
+use std::collections::BTreeMap;
+
 use move37_events::facts::{
-    AnalystFact, Basis, CampaignFact, CampaignFollowed, CodeDiffProposed, Ending, EngineerFact, Followed, GateReport,
-    MemoryFact, Outcome, ResearcherFact, RunFact, TrainerFact,
+    AnalystFact, Basis, CampaignFact, CampaignFollowed, CandidatePromoted, CodeDiffProposed, Ending, EngineerFact,
+    Followed, GateReport, MemoryFact, Outcome, Purpose, RecordConfirmed, ResearcherFact, RunFact, TrainerFact,
+    Verified,
 };
 use move37_events::{Fact, facts};
 
 use super::campaign::closed;
-use super::figures::{count, flops, number, one_line};
+use super::figures::{change, count, flops, number, one_line};
 
 /// Characters of a free text that a line shows.
 const WIDTH: usize = 160;
@@ -82,13 +85,42 @@ fn of_memory(fact: &MemoryFact) -> String {
             };
             format!("{how}; spent {}, {} experiments left", flops(fact.spend.flops), fact.left.experiments)
         }
+        MemoryFact::CandidatePromoted(fact) => promoted(fact),
+        MemoryFact::VerificationRecorded(fact) => {
+            let how = match &fact.outcome {
+                Verified::Measured { tasks, fitness, interval: within, .. } => {
+                    format!(
+                        "on test data: fitness {}{}, {}",
+                        number(*fitness),
+                        interval(within.as_ref()),
+                        scores(tasks)
+                    )
+                }
+                Verified::Failed { why } => format!("not verified: {}", one_line(why, WIDTH)),
+            };
+            format!("{how}; spent {}", flops(fact.spend.flops))
+        }
+        MemoryFact::RecordConfirmed(fact) => format!("confirmed as record: {}", confirmed(fact)),
+        MemoryFact::RecordRefuted(fact) => format!(
+            "no record: {} against #{} over {} seeds{}: {}",
+            fact.name,
+            fact.against,
+            fact.seeds,
+            gain(fact.gain.as_ref()),
+            one_line(&fact.why, WIDTH)
+        ),
         MemoryFact::CampaignClosed(fact) => {
             let best = fact
                 .best
                 .as_ref()
                 .map(|best| format!("; best #{} {} with fitness {}", best.experiment, best.name, number(best.fitness)));
+            let record = match (&fact.record, &fact.unconfirmed) {
+                (Some(record), _) => format!("; confirmed record {}", confirmed(record)),
+                (None, Some(why)) => format!(", unconfirmed: {why}"),
+                (None, None) => String::new(),
+            };
             format!(
-                "campaign {} after {} experiments and {}{}",
+                "campaign {} after {} experiments and {}{}{record}",
                 closed(fact.reason),
                 fact.experiments,
                 flops(fact.spend.flops),
@@ -96,6 +128,48 @@ fn of_memory(fact: &MemoryFact) -> String {
             )
         }
     }
+}
+
+fn promoted(fact: &CandidatePromoted) -> String {
+    let seeds = format!("fresh seeds {} to {} on test data", fact.seeds.first, fact.seeds.last);
+    match &fact.purpose {
+        Purpose::Reference => format!("{seeds}, as the reference for others"),
+        Purpose::Challenge { against, test, look, alpha, .. } => {
+            format!("{seeds} against #{against}: comparison {test}, look {look}, error at most {alpha:.4}")
+        }
+    }
+}
+
+/// A confirmed record in one line: the fitness and the values on test data, with their intervals.
+pub(super) fn confirmed(record: &RecordConfirmed) -> String {
+    format!(
+        "#{} {}, fitness {}{} on test data, against #{}{} over {} seeds: {}",
+        record.experiment,
+        record.name,
+        number(record.fitness),
+        interval(record.interval.as_ref()),
+        record.against,
+        gain(record.gain.as_ref()),
+        record.seeds,
+        scores(&record.tasks)
+    )
+}
+
+fn gain(gain: Option<&facts::Interval>) -> String {
+    gain.map(|gain| format!(" by {} to {}", change(gain.low), change(gain.high))).unwrap_or_default()
+}
+
+/// ` (0.52 to 0.61)`, or nothing.
+pub(super) fn interval(interval: Option<&facts::Interval>) -> String {
+    interval.map(|within| format!(" ({} to {})", number(within.low), number(within.high))).unwrap_or_default()
+}
+
+/// Every task's mean with its interval.
+fn scores(tasks: &BTreeMap<String, facts::TaskScore>) -> String {
+    let value = |(task, score): (&String, &facts::TaskScore)| {
+        format!("{task} {}{}", number(score.value), interval(score.interval.as_ref()))
+    };
+    tasks.iter().map(value).collect::<Vec<_>>().join(", ")
 }
 
 fn of_researcher(fact: &ResearcherFact) -> String {

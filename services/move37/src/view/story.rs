@@ -27,6 +27,8 @@ fn word(fact: &Fact) -> Option<&'static str> {
         Fact::Memory(fact) => match fact {
             MemoryFact::ParentSampled(_) => Some("sample"),
             MemoryFact::ExperimentRecorded(_) => Some("recorded"),
+            MemoryFact::CandidatePromoted(_) | MemoryFact::VerificationRecorded(_) => Some("verify"),
+            MemoryFact::RecordConfirmed(_) | MemoryFact::RecordRefuted(_) => Some("record"),
             MemoryFact::CampaignClosed(_) => Some("campaign"),
             MemoryFact::CampaignFollowed(_) => None,
         },

@@ -10,7 +10,7 @@ use move37_eventlog::Position;
 use move37_events::Fact;
 use move37_events::facts::{
     AnalystFact, Basis, CampaignClosed, CloseReason, Ending, EngineerFact, ExperimentRecorded, HypothesisWithdrawn,
-    MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, Spend, Stage as TrainingStage,
+    MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, Seeds, Spend, Stage as TrainingStage,
     TrainerFact, TrainingScheduled,
 };
 use move37_testkit::{Scribe, sample};
@@ -140,6 +140,8 @@ fn a_lane_shows_its_open_experiment_and_the_run_at_work() {
         parent: true,
         parameters: 5000,
         flops: 1e6,
+        sizes: sample::sizes(),
+        seeds: Seeds::first(1),
         runs: runs.clone(),
     }));
     history.then(RunFact::from(MetricsRecorded {
@@ -166,6 +168,8 @@ fn a_closed_campaign_is_over() {
         reason: CloseReason::Finished,
         experiments: 3,
         best: None,
+        record: None,
+        unconfirmed: None,
         spend: Spend::default(),
     }));
     assert!(history.view().phase().is_over());

@@ -4,7 +4,7 @@ use move37_core::{Ctx, Decider, ExperimentId, Key};
 use move37_events::Fact;
 use move37_events::facts::{
     Campaign, CandidateAdmitted, Checkpoint, EngineerFact, Outcome as Ended, RunDeclined, RunDispatched, RunFact,
-    RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced, Spend, Stage, TrainerFact,
+    RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced, Seeds, Spend, Stage, TrainerFact,
     TrainingFailed, TrainingScheduled,
 };
 
@@ -89,7 +89,8 @@ impl Trainer {
             Some(reason) => {
                 let why = format!("the campaign was stopped: {reason}");
                 let (experiment, brief) = (body.experiment, Some(body.brief.clone()));
-                TrainingFailed { experiment, stage: Stage::Explore, brief, why, spend: Spend::default() }.into()
+                TrainingFailed { experiment, stage: Stage::Explore, seeds: 0, brief, why, spend: Spend::default() }
+                    .into()
             }
             None => scheduled(campaign, body).into(),
         }))
@@ -212,6 +213,7 @@ fn abandoned(training: &Training, why: String) -> TrainingFailed {
     TrainingFailed {
         experiment: scheduled.experiment,
         stage: scheduled.stage,
+        seeds: scheduled.seeds.end(),
         brief: Some(scheduled.brief.clone()),
         why,
         spend: training.spend,
@@ -219,7 +221,9 @@ fn abandoned(training: &Training, why: String) -> TrainingFailed {
 }
 
 fn scheduled(campaign: &Campaign, body: &CandidateAdmitted) -> TrainingScheduled {
-    let runs = plan::runs(campaign, body.experiment, Stage::Explore);
+    let training = &campaign.training;
+    let seeds = Seeds::first(if body.baseline { training.baseline_seeds } else { training.seeds });
+    let runs = plan::runs(campaign, body.experiment, Stage::Explore, seeds);
     TrainingScheduled {
         experiment: body.experiment,
         stage: Stage::Explore,
@@ -231,6 +235,8 @@ fn scheduled(campaign: &Campaign, body: &CandidateAdmitted) -> TrainingScheduled
         parent: body.parent,
         parameters: body.gate.parameters.unwrap_or(0),
         flops: body.gate.flops.first().map_or(0.0, |cost| cost.flops),
+        sizes: body.sizes,
+        seeds,
         runs: runs.into_iter().map(|run| run.id).collect(),
     }
 }

@@ -64,7 +64,7 @@ impl Trainer {
 
     fn schedule(&mut self, body: &TrainingScheduled) {
         let Some(campaign) = self.following.campaign() else { return };
-        let planned = plan::runs(campaign, body.experiment, body.stage);
+        let planned = plan::runs(campaign, body.experiment, body.stage, body.seeds);
         let waiting = |planned: plan::Planned<'_>| Run {
             id: planned.id,
             task: planned.task.name.clone(),

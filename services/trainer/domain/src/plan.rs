@@ -1,7 +1,7 @@
 //! Which runs a candidate needs, and with which seeds.
 
 use move37_core::{Draw, ExperimentId};
-use move37_events::facts::{Campaign, Job, RunId, Stage, Task, TrainingScheduled};
+use move37_events::facts::{Campaign, Job, Model, RunId, Seeds, Stage, Task, TrainingScheduled};
 
 use crate::state::Run;
 
@@ -13,8 +13,8 @@ pub(crate) struct Planned<'a> {
 }
 
 /// The runs of a candidate in the order in which they are placed: every task with the first seed, then the next.
-pub(crate) fn runs(campaign: &Campaign, experiment: ExperimentId, stage: Stage) -> Vec<Planned<'_>> {
-    let seeds = 0..campaign.training.seeds.max(1);
+pub(crate) fn runs(campaign: &Campaign, experiment: ExperimentId, stage: Stage, seeds: Seeds) -> Vec<Planned<'_>> {
+    let seeds = seeds.first..seeds.end();
     let of_seed = |seed| {
         campaign.tasks.iter().map(move |task| Planned {
             id: RunId::new(experiment, stage, &task.name, seed),
@@ -36,9 +36,10 @@ pub(crate) fn job(campaign: &Campaign, scheduled: &TrainingScheduled, run: &Run)
     let task = campaign.tasks.iter().find(|task| task.name == run.task)?;
     Some(Job {
         experiment: scheduled.experiment,
+        stage: scheduled.stage,
         source: scheduled.source.clone(),
         program: scheduled.program,
-        model: campaign.model.clone(),
+        model: Model { swiglu: scheduled.sizes.swiglu, ..campaign.model.clone() },
         task: task.clone(),
         training: campaign.training.clone(),
         seed_number: run.seed,

@@ -70,5 +70,7 @@ fn score(values: &[f64]) -> TaskScore {
         value,
         standard_error: (values.len() > 1).then(|| (variance / n).sqrt()),
         seeds: u32::try_from(values.len()).unwrap_or(u32::MAX),
+        values: values.to_vec(),
+        interval: None,
     }
 }

@@ -118,6 +118,7 @@ fn result(job: &Job, outcome: RunOutcome) -> RunResult {
         task: job.task.name.clone(),
         seed: job.seed_number,
         value: outcome.value,
+        test: None,
         validation_loss: outcome.validation_loss,
         curve: outcome.curve.iter().map(|point| CurvePoint { step: point.step, loss: point.loss }).collect(),
         curve_hash: outcome.curve_hash,

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use move37_core::Hash;
-use move37_events::facts::{Job, Outcome, Platform, RunResult, TaskKind};
+use move37_events::facts::{Job, Outcome, Platform, RunResult, Stage, TaskKind};
 use move37_training::Error;
 use move37_training::run::{Cancel, Observer, State};
 
@@ -108,6 +108,7 @@ fn result(job: &Job) -> RunResult {
         task: job.task.name.clone(),
         seed: job.seed_number,
         value,
+        test: (job.stage == Stage::Verify).then_some(value),
         validation_loss: 2.0 + chance / 255.0,
         curve: Vec::new(),
         curve_hash: Hash::of(b"no curve"),
@@ -158,6 +159,7 @@ mod tests {
         let (campaign, admitted) = (sample::campaign(), sample::admitted(1, false));
         Job {
             experiment: admitted.experiment,
+            stage: Stage::Explore,
             source: admitted.source,
             program: admitted.program,
             model: campaign.model,

@@ -6,7 +6,7 @@ mod placement;
 mod training;
 
 use move37_core::Hash;
-use move37_events::facts::{Job, Model, Task, TaskKind, Training};
+use move37_events::facts::{Equalise, Job, Model, Stage, Task, TaskKind, Training};
 use move37_testkit::sample;
 
 /// A mixing layer that trains in no time.
@@ -27,9 +27,10 @@ fn job(steps: u32) -> Job {
     let training = Training { steps, batch: 4, validation: 8, ..sample::campaign().training };
     Job {
         experiment: move37_core::ExperimentId(1),
+        stage: Stage::Explore,
         source: SOURCE.to_owned(),
         program: Hash::of(SOURCE.as_bytes()),
-        model: Model { d_model: 8, layers: 2, heads: 2, swiglu: 12 },
+        model: Model { d_model: 8, layers: 2, heads: 2, swiglu: 12, equalise: Equalise::None },
         task: Task { name: "mqar".to_owned(), sequence: 12, kind: TaskKind::Mqar { vocabulary: 16, pairs: 2 } },
         training,
         seed_number: 0,

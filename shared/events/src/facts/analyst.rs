@@ -6,8 +6,8 @@ use move37_core::{EventId, ExperimentId, Hash};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::campaign::CampaignFollowed;
-use super::common::{Brief, ResultSummary, Spend, Stage, TaskScore};
+use super::campaign::{CampaignFollowed, Formula};
+use super::common::{Brief, Interval, ResultSummary, Spend, Stage, TaskScore};
 use super::set::fact_set;
 use crate::genome::Genome;
 
@@ -56,15 +56,23 @@ pub struct FitnessScored {
     pub stage: Stage,
     /// Terms, one per task that counts.
     pub terms: Vec<Term>,
+    /// The scale of the terms.
+    pub formula: Formula,
     /// Mean of the terms in [0, 1]; none while a term is missing.
     pub fitness: Option<f64>,
+    /// Mean of the terms of each seed's values, by seed number: what comparisons are paired by.
+    pub values: Vec<f64>,
+    /// Interval of the fitness: of the difference to the baseline, paired by seed, around 0.5; none with one seed.
+    pub interval: Option<Interval>,
+    /// What the fitness is at least, one-sided with the confidence that a promotion takes; none while no spread is known.
+    pub bound: Option<f64>,
     /// Why there is no fitness.
     pub unranked: Option<String>,
     /// What was scored, for the insight and for later comparisons.
     pub scored: Scored,
 }
 
-/// One term of the fitness: `sigmoid(6 * clamp((better by) / (0.1 * baseline)))`, arXiv 2507.18074 (code).
+/// One term of the fitness: `sigmoid(6 * clamp(better by / scale, -1, 1))`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Term {
     /// Task.
@@ -73,6 +81,8 @@ pub struct Term {
     pub value: Option<f64>,
     /// The baseline's value.
     pub baseline: f64,
+    /// How much better is much.
+    pub scale: f64,
     /// The term in [0, 1]; none while pending.
     pub score: Option<f64>,
 }
@@ -106,6 +116,8 @@ pub struct InsightRecorded {
     pub experiment: ExperimentId,
     /// Fitness, where ranked.
     pub fitness: Option<f64>,
+    /// What the fitness is at least, one-sided with the confidence that a promotion takes; none while no spread is known.
+    pub bound: Option<f64>,
     /// Why there is none.
     pub unranked: Option<String>,
     /// The insight.

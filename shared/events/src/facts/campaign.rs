@@ -123,6 +123,8 @@ pub struct Campaign {
     pub gate: GatePolicy,
     /// How parents are chosen.
     pub sampling: Sampling,
+    /// What it takes to believe a result.
+    pub belief: Belief,
 }
 
 /// Totals of a campaign.
@@ -159,8 +161,23 @@ pub struct Model {
     pub layers: u32,
     /// Heads, offered to the program.
     pub heads: u32,
-    /// Inner size of the SwiGLU.
+    /// Inner size of the SwiGLU around the baseline; around others it follows from what is to be equal.
     pub swiglu: u32,
+    /// What the inner size of the SwiGLU makes equal to the baseline's.
+    pub equalise: Equalise,
+}
+
+/// What candidates have in common with the baseline besides width, depth and heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Equalise {
+    /// Parameters without embeddings, within 2 %.
+    #[default]
+    Parameters,
+    /// Forward FLOPs, within 2 %.
+    Flops,
+    /// Nothing: the SwiGLU of all is the baseline's.
+    None,
 }
 
 /// A training task.
@@ -235,6 +252,8 @@ pub struct Training {
     pub clip: f64,
     /// Runs per task, each with its own seed; the same seeds for every candidate.
     pub seeds: u32,
+    /// Runs per task of the baseline: its spread is the noise that others are judged by.
+    pub baseline_seeds: u32,
     /// Attempts of one run before it counts as failed.
     pub attempts: u32,
     /// Validation sequences at the end of a run.
@@ -297,4 +316,34 @@ pub struct Sampling {
     pub references_to: u32,
     /// Number of references.
     pub references: u32,
+}
+
+/// What it takes to believe a result: how scores are scaled, and how records are confirmed with fresh seeds on test data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Belief {
+    /// How much better than the baseline is much.
+    pub fitness: Formula,
+    /// Confidence of the intervals that are reported, two-sided.
+    pub confidence: f64,
+    /// Whether records are confirmed; without, there are none.
+    pub confirm: bool,
+    /// Confidence, one-sided, with which a candidate must beat the standing record before seeds are spent on it.
+    pub promote: f64,
+    /// Most candidates that are promoted in all, the baseline not counted.
+    pub promotions: u32,
+    /// Probability of any false record in the whole campaign, at most.
+    pub alpha: f64,
+    /// Numbers of seeds, growing, at which a promoted candidate is compared with the standing record.
+    pub looks: Vec<u32>,
+}
+
+/// The scale of a fitness term: `sigmoid(6 * clamp(better by / scale, -1, 1))`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Formula {
+    /// A tenth of the baseline's value: ASI-Arch's, arXiv 2507.18074 (code).
+    Paper,
+    /// Six standard deviations of the baseline over its seeds: a difference counts by how far it stands out.
+    #[default]
+    Noise,
 }

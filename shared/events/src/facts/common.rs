@@ -87,15 +87,72 @@ pub struct Brief {
     pub components: Vec<String>,
 }
 
-/// The measured value of one task, averaged over its seeds.
+/// Seed numbers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seeds {
+    /// The first.
+    pub first: u32,
+    /// The last.
+    pub last: u32,
+}
+
+impl Seeds {
+    /// The first `count` seed numbers; one at least.
+    pub fn first(count: u32) -> Seeds {
+        Seeds { first: 0, last: count.max(1) - 1 }
+    }
+
+    /// How many they are.
+    pub fn count(self) -> u32 {
+        self.end().saturating_sub(self.first)
+    }
+
+    /// The number after the last: how many there are with all before them.
+    pub fn end(self) -> u32 {
+        self.last + 1
+    }
+}
+
+/// Where a mean lies, with this confidence: Student's t below ten seeds, a bootstrap from there on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Confidence, two-sided, in (0, 1).
+    pub confidence: f64,
+}
+
+/// The measured value of one task, averaged over its seeds: on validation data in the stage explore, on test data in
+/// the stage verify.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskScore {
-    /// Mean over seeds: validation loss in nats per token, or accuracy in [0, 1].
+    /// Mean over seeds: loss in nats per token, or accuracy in [0, 1].
     pub value: f64,
     /// Standard error over seeds; none with one seed.
     pub standard_error: Option<f64>,
     /// Number of seeds.
     pub seeds: u32,
+    /// The values by seed number, from 0: what comparisons are paired by.
+    pub values: Vec<f64>,
+    /// Interval of the mean; none with one seed.
+    pub interval: Option<Interval>,
+}
+
+/// The sizes at which a candidate is trained, next to the baseline's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sizes {
+    /// Inner size of the SwiGLU.
+    pub swiglu: u32,
+    /// Trained parameters of one block without embeddings: mixing layer, two norms, SwiGLU.
+    pub parameters: u64,
+    /// Forward FLOPs of one block for one sequence at the shortest length that the gate measured.
+    pub flops: f64,
+    /// By how much what is to be equal exceeds the baseline's, relative; 0 for the baseline.
+    pub excess: f64,
+    /// Whether that is little enough for a fair comparison. What is not is measured, but no parent and no record.
+    pub comparable: bool,
 }
 
 /// What was spent.

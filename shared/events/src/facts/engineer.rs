@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::campaign::{CampaignFollowed, Complexity};
-use super::common::Brief;
+use super::common::{Brief, Sizes};
 use super::set::fact_set;
 use crate::genome::Genome;
 
@@ -65,8 +65,10 @@ pub struct CandidateAdmitted {
     pub program: Hash,
     /// True for the program that all scores are relative to.
     pub baseline: bool,
-    /// Whether it may be a parent: false for programs steeper than the campaign admits.
+    /// Whether it may be a parent: false for programs steeper or larger than the campaign admits.
     pub parent: bool,
+    /// The sizes at which it is to be trained.
+    pub sizes: Sizes,
     /// What the gate proved.
     pub gate: GateReport,
 }

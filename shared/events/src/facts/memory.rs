@@ -1,11 +1,13 @@
 //! What memory decides: what to try next, what has come of it, and when it is enough.
 
+use std::collections::BTreeMap;
+
 use move37_core::{ExperimentId, Hash};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::campaign::CampaignFollowed;
-use super::common::{Brief, ResultSummary, Spend};
+use super::common::{Brief, Interval, ResultSummary, Seeds, Spend, Stage, TaskScore};
 use super::set::fact_set;
 use crate::genome::Genome;
 
@@ -15,6 +17,10 @@ fact_set! {
         CampaignFollowed = "campaign.followed" v 1;
         ParentSampled = "parent.sampled" v 1 about experiment;
         ExperimentRecorded = "experiment.recorded" v 1 about experiment;
+        CandidatePromoted = "candidate.promoted" v 1 about experiment;
+        VerificationRecorded = "verification.recorded" v 1 about experiment;
+        RecordConfirmed = "record.confirmed" v 1 about experiment;
+        RecordRefuted = "record.refuted" v 1 about experiment;
         CampaignClosed = "campaign.closed" v 1;
     }
 }
@@ -78,6 +84,8 @@ pub struct Standing {
     pub genome: Option<Genome>,
     /// Fitness in [0, 1].
     pub fitness: f64,
+    /// What the fitness is at least, one-sided with the confidence that a promotion takes; none while no spread is known.
+    pub bound: Option<f64>,
     /// Results.
     pub results: ResultSummary,
     /// The insight in one sentence.
@@ -184,6 +192,139 @@ pub struct Left {
     pub flops: Option<f64>,
 }
 
+/// A candidate is trained with fresh seeds: to be the next record, or to have others compared with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CandidatePromoted {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Stage that it is promoted to.
+    pub stage: Stage,
+    /// What for.
+    pub purpose: Purpose,
+    /// Seed numbers to train.
+    pub seeds: Seeds,
+    /// Training FLOPs reserved for them; none where the budget knows no limit.
+    pub allowance: Option<f64>,
+    /// What is left after this reservation.
+    pub left: Left,
+}
+
+/// What a candidate is trained with fresh seeds for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Purpose {
+    /// Others are compared with it: the baseline, or the standing record.
+    Reference,
+    /// It is compared with the standing record.
+    Challenge {
+        /// The standing record.
+        #[schemars(with = "u32")]
+        against: ExperimentId,
+        /// Place among the campaign's comparisons, from 1.
+        test: u32,
+        /// Probability of a false record that this comparison may have.
+        alpha: f64,
+        /// Look, from 1.
+        look: u32,
+        /// Seeds that are compared at this look.
+        compared: u32,
+    },
+}
+
+/// A promotion's trainings ended, and the ledger was settled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VerificationRecorded {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// How it ended.
+    pub outcome: Verified,
+    /// Settled cost, lost attempts included.
+    pub spend: Spend,
+    /// What is left after settlement.
+    pub left: Left,
+}
+
+/// What came of a promotion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Verified {
+    /// All seeds so far were measured on test data.
+    Measured {
+        /// Value of each task that counts.
+        tasks: BTreeMap<String, TaskScore>,
+        /// Fitness.
+        fitness: f64,
+        /// Fitness by seed number.
+        values: Vec<f64>,
+        /// Interval of the fitness.
+        interval: Option<Interval>,
+    },
+    /// It could not be measured.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A candidate beats the standing record with fresh seeds on test data: it is the standing record from here on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordConfirmed {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Name.
+    pub name: String,
+    /// Digest of its text.
+    #[schemars(with = "String")]
+    pub program: Hash,
+    /// The record that it beats.
+    #[schemars(with = "u32")]
+    pub against: ExperimentId,
+    /// Value of each task on test data, over the confirmation's seeds alone.
+    pub tasks: BTreeMap<String, TaskScore>,
+    /// Fitness on test data.
+    pub fitness: f64,
+    /// Its interval.
+    pub interval: Option<Interval>,
+    /// Interval of the difference to the record that it beats, paired by seed.
+    pub gain: Option<Interval>,
+    /// Seeds that were compared.
+    pub seeds: u32,
+    /// Looks that it took.
+    pub looks: u32,
+    /// Place among the campaign's comparisons, from 1.
+    pub test: u32,
+    /// Probability of a false record that this comparison could have.
+    pub alpha: f64,
+}
+
+/// A candidate could not be shown to beat the standing record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordRefuted {
+    /// Experiment.
+    #[schemars(with = "u32")]
+    pub experiment: ExperimentId,
+    /// Name.
+    pub name: String,
+    /// The record that stands.
+    #[schemars(with = "u32")]
+    pub against: ExperimentId,
+    /// Why.
+    pub why: String,
+    /// Interval of the difference to the standing record, paired by seed, as far as it was measured.
+    pub gain: Option<Interval>,
+    /// Seeds that were compared.
+    pub seeds: u32,
+    /// Looks that it took.
+    pub looks: u32,
+    /// Place among the campaign's comparisons, from 1.
+    pub test: u32,
+    /// Probability of a false record that this comparison could have.
+    pub alpha: f64,
+}
+
 /// The search is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CampaignClosed {
@@ -191,8 +332,12 @@ pub struct CampaignClosed {
     pub reason: CloseReason,
     /// Experiments with an insight, seed programs not counted.
     pub experiments: u32,
-    /// The best by fitness, seed programs included.
+    /// The best by fitness, seed programs included: on validation data, and unconfirmed unless it is the record.
     pub best: Option<Standing>,
+    /// The last record that fresh seeds confirmed.
+    pub record: Option<RecordConfirmed>,
+    /// Why there is none.
+    pub unconfirmed: Option<String>,
     /// Total spend.
     pub spend: Spend,
 }

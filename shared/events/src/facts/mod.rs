@@ -13,18 +13,21 @@ mod trainer;
 
 pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Insight, InsightRecorded, Scored, Term};
 pub use campaign::{
-    Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed, CampaignStarted,
-    CampaignStopped, CommandId, Complexity, Corpus, Followed, GatePolicy, Model, Sampling, Schedule, SeedProgram, Task,
-    TaskKind, Training,
+    Belief, Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed,
+    CampaignStarted, CampaignStopped, CommandId, Complexity, Corpus, Equalise, Followed, Formula, GatePolicy, Model,
+    Sampling, Schedule, SeedProgram, Task, TaskKind, Training,
 };
-pub use common::{Brief, Expectation, Provenance, ResultSummary, RunId, Spend, Stage, TaskScore};
+pub use common::{
+    Brief, Expectation, Interval, Provenance, ResultSummary, RunId, Seeds, Sizes, Spend, Stage, TaskScore,
+};
 pub use engineer::{
     CandidateAdmitted, CandidateRefused, CodeDiffProposed, Cost, EngineerFact, ExperimentAbandoned, Finding,
     GateReport, Growth, Memory, Nearest, Proof, RecurrentState, Witness,
 };
 pub use memory::{
-    Basis, CampaignClosed, CloseReason, Ending, ExperimentRecorded, Failure, Left, Lessons, MemoryFact, MoveRecord,
-    ParentSampled, Standing,
+    Basis, CampaignClosed, CandidatePromoted, CloseReason, Ending, ExperimentRecorded, Failure, Left, Lessons,
+    MemoryFact, MoveRecord, ParentSampled, Purpose, RecordConfirmed, RecordRefuted, Standing, VerificationRecorded,
+    Verified,
 };
 pub use researcher::{Design, HypothesisProposed, HypothesisWithdrawn, ResearcherFact};
 pub use runs::{

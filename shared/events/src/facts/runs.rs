@@ -182,6 +182,9 @@ pub struct RunResult {
     pub seed: u32,
     /// The task's value on validation data.
     pub value: f64,
+    /// The task's value on test data: measured by runs of the stage verify only.
+    #[serde(default)]
+    pub test: Option<f64>,
     /// Validation loss, nats per scored token.
     pub validation_loss: f64,
     /// Training curve.

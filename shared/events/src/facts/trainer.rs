@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::campaign::{CampaignFollowed, Model, Task, Training};
-use super::common::{Brief, ResultSummary, RunId, Spend, Stage};
+use super::common::{Brief, ResultSummary, RunId, Seeds, Sizes, Spend, Stage};
 use super::runs::{Checkpoint, RunResult};
 use super::set::fact_set;
 use crate::genome::Genome;
@@ -27,7 +27,7 @@ fact_set! {
     }
 }
 
-/// An admitted candidate was taken on: these runs are to be trained.
+/// An admitted candidate, or a promoted one, was taken on: these runs are to be trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrainingScheduled {
     /// Experiment.
@@ -52,6 +52,10 @@ pub struct TrainingScheduled {
     pub parameters: u64,
     /// Forward FLOPs of one mixing layer for one sequence, as the gate counted.
     pub flops: f64,
+    /// The sizes at which it is trained.
+    pub sizes: Sizes,
+    /// Seed numbers of the runs.
+    pub seeds: Seeds,
     /// Runs, in the order in which they are placed.
     pub runs: Vec<RunId>,
 }
@@ -80,12 +84,14 @@ pub struct Job {
     /// Experiment.
     #[schemars(with = "u32")]
     pub experiment: ExperimentId,
+    /// Stage: a run of the stage verify is measured on test data as well.
+    pub stage: Stage,
     /// The candidate's text.
     pub source: String,
     /// Digest of the text.
     #[schemars(with = "String")]
     pub program: Hash,
-    /// Model around it.
+    /// Model around it, with the candidate's own inner size of the SwiGLU.
     pub model: Model,
     /// Task.
     pub task: Task,
@@ -195,11 +201,11 @@ pub struct TrainingCompleted {
     pub baseline: bool,
     /// Whether it may be a parent.
     pub parent: bool,
-    /// Every run's result, in order.
+    /// Every run's result, in order; in the stage verify those of earlier looks too.
     pub runs: Vec<RunResult>,
     /// The results in short.
     pub results: ResultSummary,
-    /// Cost of all runs, lost attempts included.
+    /// Cost of the runs that were scheduled last, lost attempts included.
     pub spend: Spend,
 }
 
@@ -211,10 +217,12 @@ pub struct TrainingFailed {
     pub experiment: ExperimentId,
     /// Stage.
     pub stage: Stage,
+    /// Seeds per task that it was to have in all.
+    pub seeds: u32,
     /// The hypothesis in short, where there was one.
     pub brief: Option<Brief>,
     /// Why.
     pub why: String,
-    /// Cost so far.
+    /// Cost of the runs that were scheduled last.
     pub spend: Spend,
 }

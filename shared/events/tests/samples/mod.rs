@@ -27,6 +27,7 @@ fn job() -> Job {
     let (campaign, program) = (sample::campaign(), sample::program("delta_net"));
     Job {
         experiment: ExperimentId(3),
+        stage: Stage::Explore,
         source: program.source,
         program: program.hash,
         model: campaign.model,
@@ -80,6 +81,23 @@ pub fn memory() -> Vec<MemoryFact> {
         rank: 1,
     };
     let left = Left { experiments: 2, failures: 1, flops: Some(9e14) };
+    let challenge = Purpose::Challenge { against: ExperimentId(1), test: 1, alpha: 0.00625, look: 2, compared: 6 };
+    let interval = Interval { low: 0.53125, high: 0.71875, confidence: 0.95 };
+    let tasks = BTreeMap::from([("bytes".to_owned(), sample::score(&[2.5, 2.25, 2.0]))]);
+    let confirmed = RecordConfirmed {
+        experiment: ExperimentId(3),
+        name: "delta_fir".to_owned(),
+        program: sample::program("delta_net").hash,
+        against: ExperimentId(1),
+        tasks: tasks.clone(),
+        fitness: 0.625,
+        interval: Some(interval),
+        gain: Some(interval),
+        seeds: 6,
+        looks: 2,
+        test: 1,
+        alpha: 0.00625,
+    };
     vec![
         followed().into(),
         ParentSampled { experiment: ExperimentId(3), lane: 1, basis, allowance: Some(2e12), left: left.clone() }.into(),
@@ -89,13 +107,49 @@ pub fn memory() -> Vec<MemoryFact> {
             brief: Some(child()),
             ending: Ending::Ranked { standing: Box::new(sample::standing(3, 0.625)), parent: true },
             spend: sample::spend(1.5e12),
+            left: left.clone(),
+        }
+        .into(),
+        CandidatePromoted {
+            experiment: ExperimentId(3),
+            stage: Stage::Verify,
+            purpose: challenge,
+            seeds: Seeds { first: 3, last: 5 },
+            allowance: Some(2e12),
+            left: left.clone(),
+        }
+        .into(),
+        VerificationRecorded {
+            experiment: ExperimentId(3),
+            outcome: Verified::Measured {
+                tasks: tasks.clone(),
+                fitness: 0.625,
+                values: vec![0.5, 0.625, 0.75],
+                interval: Some(interval),
+            },
+            spend: sample::spend(1.5e12),
             left,
+        }
+        .into(),
+        confirmed.clone().into(),
+        RecordRefuted {
+            experiment: ExperimentId(4),
+            name: "delta_fir".to_owned(),
+            against: ExperimentId(3),
+            why: "it is no better".to_owned(),
+            gain: Some(interval),
+            seeds: 3,
+            looks: 1,
+            test: 2,
+            alpha: 0.00625,
         }
         .into(),
         CampaignClosed {
             reason: CloseReason::Finished,
             experiments: 3,
             best: Some(sample::standing(3, 0.625)),
+            record: Some(confirmed),
+            unconfirmed: Some("no candidate was promoted".to_owned()),
             spend: sample::spend(6e12),
         }
         .into(),
@@ -166,6 +220,8 @@ pub fn trainer() -> Vec<TrainerFact> {
             parent: true,
             parameters: 5000,
             flops: 1.6e6,
+            sizes: sample::sizes(),
+            seeds: Seeds::first(1),
             runs: vec![run()],
         }
         .into(),
@@ -179,8 +235,13 @@ pub fn trainer() -> Vec<TrainerFact> {
         }
         .into(),
         RunUnplaced { run: run(), attempt: 1, dispatch: 1, why: "all slots are taken".to_owned() }.into(),
-        RunCompleted { run: run(), attempt: 1, result: sample::run_result("bytes", 0, 2.5), spend: sample::spend(1e9) }
-            .into(),
+        RunCompleted {
+            run: run(),
+            attempt: 1,
+            result: RunResult { test: Some(2.625), ..sample::run_result("bytes", 0, 2.5) },
+            spend: sample::spend(1e9),
+        }
+        .into(),
         RunFailed { run: run(), attempt: 2, why: "the loss diverged".to_owned(), spend: sample::spend(1e9) }.into(),
         RunPaused { run: run(), attempt: 1, why: "the campaign was paused".to_owned() }.into(),
         RunLost {
@@ -197,6 +258,7 @@ pub fn trainer() -> Vec<TrainerFact> {
         TrainingFailed {
             experiment: ExperimentId(3),
             stage: Stage::Verify,
+            seeds: 6,
             brief: Some(child()),
             why: "the loss diverged".to_owned(),
             spend: sample::spend(1e9),
@@ -273,8 +335,9 @@ pub fn runs() -> Vec<RunFact> {
 
 pub fn analyst() -> Vec<AnalystFact> {
     let insight = sample::insight(3, child(), Some(0.625));
-    let term = |task: &str| Term { task: task.to_owned(), value: Some(2.5), baseline: 2.5, score: Some(0.5) };
-    let score = TaskScore { value: 2.5, standard_error: Some(0.0125), seeds: 3 };
+    let term =
+        |task: &str| Term { task: task.to_owned(), value: Some(2.5), baseline: 2.5, scale: 0.25, score: Some(0.5) };
+    let score = sample::score(&[2.5, 2.25, 2.75]);
     vec![
         followed().into(),
         BaselineRecorded {
@@ -289,7 +352,11 @@ pub fn analyst() -> Vec<AnalystFact> {
             experiment: ExperimentId(3),
             stage: Stage::Explore,
             terms: vec![term("bytes"), Term { value: None, score: None, ..term("mqar") }],
+            formula: Formula::Paper,
             fitness: None,
+            values: vec![0.5, 0.625],
+            interval: Some(Interval { low: 0.375, high: 0.75, confidence: 0.95 }),
+            bound: Some(0.4375),
             unranked: Some("no finite result for mqar".to_owned()),
             scored: insight.scored.clone(),
         }

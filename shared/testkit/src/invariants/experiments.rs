@@ -1,4 +1,5 @@
-//! An experiment's life: one ending (I5), every step after the step before it and once (I6).
+//! An experiment's life: one ending (I5), every step after the step before it and once (I6). A verification is a story
+//! of its own, which follows the record of the experiment; its steps are told apart by the seeds that it has in all.
 //!
 //! Topics have no common order, so steps are compared once the whole log is read.
 
@@ -6,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{EventId, ExperimentId, Key};
 use move37_events::Fact;
-use move37_events::facts::{AnalystFact, EngineerFact, MemoryFact, ResearcherFact, TrainerFact};
+use move37_events::facts::{
+    AnalystFact, EngineerFact, FitnessScored, MemoryFact, ResearcherFact, RunResult, Stage, TrainerFact,
+};
 
 use super::{Found, Winner};
 
-/// Steps of an experiment; a second number is the attempt.
+/// Steps of an experiment; a number is the attempt or, in a verification, the seeds that it has in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Opened,
@@ -26,6 +29,11 @@ enum Step {
     Scored,
     Explained,
     Recorded,
+    Promoted(u32),
+    VerifyScheduled(u32),
+    /// Trained or failed.
+    VerifyTrained(u32),
+    VerifyScored(u32),
 }
 
 impl Step {
@@ -45,6 +53,8 @@ impl Step {
             Step::Scored => &[Step::Trained],
             Step::Explained => &[Step::Scored],
             Step::Recorded => &[Step::Withdrawn, Step::Abandoned, Step::TrainingFailed, Step::Explained],
+            Step::Promoted(_) => &[Step::Recorded],
+            Step::VerifyScheduled(_) | Step::VerifyTrained(_) | Step::VerifyScored(_) => &[],
         }
     }
 }
@@ -108,6 +118,16 @@ fn check(experiment: ExperimentId, steps: &[(Step, EventId)], later: &[Step], fo
         {
             found.add("I6", id, format!("attempt {attempt} of experiment {experiment} is judged, but was not written"));
         }
+        let before = match *step {
+            Step::VerifyScheduled(seeds) | Step::VerifyTrained(seeds) => Some(Step::Promoted(seeds)),
+            Step::VerifyScored(seeds) => Some(Step::VerifyTrained(seeds)),
+            _ => None,
+        };
+        if let Some(before) = before
+            && !all().any(|step| step == before)
+        {
+            found.add("I6", id, format!("experiment {experiment} takes the step {step:?} without {before:?}"));
+        }
         if step.is_ending() {
             match ending {
                 Some(first) if first != id => {
@@ -138,10 +158,23 @@ fn step(fact: &Fact) -> Option<(ExperimentId, Step)> {
         Fact::Engineer(EngineerFact::CandidateAdmitted(body)) => (body.experiment, Step::Admitted(body.attempt)),
         Fact::Engineer(EngineerFact::CandidateRefused(body)) => (body.experiment, Step::Refused(body.attempt)),
         Fact::Engineer(EngineerFact::ExperimentAbandoned(body)) => (body.experiment, Step::Abandoned),
-        Fact::Trainer(TrainerFact::TrainingScheduled(body)) => (body.experiment, Step::Scheduled),
-        Fact::Trainer(TrainerFact::TrainingCompleted(body)) => (body.experiment, Step::Trained),
-        Fact::Trainer(TrainerFact::TrainingFailed(body)) => (body.experiment, Step::TrainingFailed),
-        Fact::Analyst(AnalystFact::FitnessScored(body)) => (body.experiment, Step::Scored),
+        Fact::Memory(MemoryFact::CandidatePromoted(body)) => (body.experiment, Step::Promoted(body.seeds.end())),
+        Fact::Trainer(TrainerFact::TrainingScheduled(body)) => match body.stage {
+            Stage::Explore => (body.experiment, Step::Scheduled),
+            Stage::Verify => (body.experiment, Step::VerifyScheduled(body.seeds.end())),
+        },
+        Fact::Trainer(TrainerFact::TrainingCompleted(body)) => match body.stage {
+            Stage::Explore => (body.experiment, Step::Trained),
+            Stage::Verify => (body.experiment, Step::VerifyTrained(seeds(&body.runs))),
+        },
+        Fact::Trainer(TrainerFact::TrainingFailed(body)) => match body.stage {
+            Stage::Explore => (body.experiment, Step::TrainingFailed),
+            Stage::Verify => (body.experiment, Step::VerifyTrained(body.seeds)),
+        },
+        Fact::Analyst(AnalystFact::FitnessScored(body)) => match body.stage {
+            Stage::Explore => (body.experiment, Step::Scored),
+            Stage::Verify => (body.experiment, Step::VerifyScored(scored_seeds(body))),
+        },
         Fact::Analyst(AnalystFact::InsightRecorded(body)) => (body.experiment, Step::Explained),
         Fact::Campaign(_)
         | Fact::Memory(_)
@@ -151,4 +184,12 @@ fn step(fact: &Fact) -> Option<(ExperimentId, Step)> {
         | Fact::Run(_)
         | Fact::Analyst(_) => return None,
     })
+}
+
+fn seeds(runs: &[RunResult]) -> u32 {
+    runs.iter().map(|run| run.seed + 1).max().unwrap_or(0)
+}
+
+fn scored_seeds(body: &FitnessScored) -> u32 {
+    body.scored.results.tasks.values().map(|score| score.seeds).max().unwrap_or(0)
 }

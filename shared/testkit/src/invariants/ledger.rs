@@ -18,6 +18,8 @@ struct Account {
     budget: Option<Budget>,
     /// FLOPs reserved, and whether it evolves a program.
     open: BTreeMap<ExperimentId, (f64, bool)>,
+    /// FLOPs reserved for promotions.
+    promoted: BTreeMap<ExperimentId, f64>,
     done: u32,
     failed: u32,
     spent: f64,
@@ -69,9 +71,30 @@ impl Account {
                 self.spent += body.spend.flops;
                 wrong.extend(self.compare(&body.left));
             }
+            MemoryFact::CandidatePromoted(body) => {
+                let free = self.left().and_then(|left| left.flops).unwrap_or(f64::INFINITY);
+                let reserved = body.allowance.unwrap_or(0.0);
+                if reserved > free {
+                    wrong.push(format!("it reserves {reserved} FLOPs where {free} are left"));
+                }
+                if self.promoted.insert(body.experiment, reserved).is_some() {
+                    wrong.push(format!("it reserves for the promotion of experiment {} again", body.experiment));
+                }
+                wrong.extend(self.compare(&body.left));
+            }
+            MemoryFact::VerificationRecorded(body) => {
+                if self.promoted.remove(&body.experiment).is_none() {
+                    wrong.push(format!("it settles a promotion of experiment {} that was none", body.experiment));
+                    return wrong;
+                }
+                self.spent += body.spend.flops;
+                wrong.extend(self.compare(&body.left));
+            }
+            MemoryFact::RecordConfirmed(_) | MemoryFact::RecordRefuted(_) => {}
             MemoryFact::CampaignClosed(body) => {
-                if !self.open.is_empty() {
-                    wrong.push(format!("{} reservations are not settled", self.open.len()));
+                let open = self.open.len() + self.promoted.len();
+                if open > 0 {
+                    wrong.push(format!("{open} reservations are not settled"));
                 }
                 if (body.experiments, body.spend.flops) != (self.done, self.spent) {
                     wrong.push(format!(
@@ -91,7 +114,7 @@ impl Account {
         Some(Left {
             experiments: budget.experiments.saturating_sub(self.done + evolving),
             failures: budget.failures.saturating_sub(self.failed),
-            flops: budget.flops.map(|total| total - self.spent - reserved),
+            flops: budget.flops.map(|total| total - self.spent - reserved - self.promoted.values().sum::<f64>()),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{EventId, ExperimentId, Key};
 use move37_events::Fact;
-use move37_events::facts::{MemoryFact, RunId, TrainerFact};
+use move37_events::facts::{MemoryFact, RunId, Stage, TrainerFact};
 
 use super::{Found, Winner};
 
@@ -15,7 +15,7 @@ pub(super) struct Rest {
 
 #[derive(Default)]
 struct Open {
-    trainings: BTreeSet<ExperimentId>,
+    trainings: BTreeSet<(ExperimentId, Stage)>,
     runs: BTreeSet<RunId>,
     closed: Option<EventId>,
 }
@@ -45,7 +45,7 @@ impl Rest {
     pub(super) fn finish(&self, found: &mut Found) {
         for Open { trainings, runs, closed } in self.campaigns.values() {
             let Some(closed) = closed else { continue };
-            for experiment in trainings {
+            for (experiment, _) in trainings {
                 found.add("I19", closed, format!("the training of experiment {experiment} goes on after the close"));
             }
             for run in runs {
@@ -60,9 +60,9 @@ impl Open {
         match fact {
             // Its worker still has to let go of it.
             TrainerFact::CampaignFollowed(_) | TrainerFact::RunPaused(_) | TrainerFact::RunStopped(_) => {}
-            TrainerFact::TrainingScheduled(body) => drop(self.trainings.insert(body.experiment)),
-            TrainerFact::TrainingCompleted(body) => drop(self.trainings.remove(&body.experiment)),
-            TrainerFact::TrainingFailed(body) => drop(self.trainings.remove(&body.experiment)),
+            TrainerFact::TrainingScheduled(body) => drop(self.trainings.insert((body.experiment, body.stage))),
+            TrainerFact::TrainingCompleted(body) => drop(self.trainings.remove(&(body.experiment, body.stage))),
+            TrainerFact::TrainingFailed(body) => drop(self.trainings.remove(&(body.experiment, body.stage))),
             TrainerFact::RunDispatched(body) => drop(self.runs.insert(body.run.clone())),
             TrainerFact::RunUnplaced(body) => drop(self.runs.remove(&body.run)),
             TrainerFact::RunCompleted(body) => drop(self.runs.remove(&body.run)),

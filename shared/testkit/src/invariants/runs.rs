@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{EventId, ExperimentId, Hash, Key};
 use move37_events::Fact;
-use move37_events::facts::{Checkpoint, RunFact, RunId, TrainerFact};
+use move37_events::facts::{Checkpoint, RunFact, RunId, Stage, TrainerFact};
 
 use super::{Found, Winner};
 
@@ -64,8 +64,8 @@ impl Runs {
             TrainerFact::RunLost(body) => (&body.run, body.attempt),
             TrainerFact::RunStopped(body) => (&body.run, body.attempt),
             TrainerFact::CampaignFollowed(_) | TrainerFact::TrainingScheduled(_) => return,
-            TrainerFact::TrainingCompleted(body) => return self.over(winner, body.experiment, found),
-            TrainerFact::TrainingFailed(body) => return self.over(winner, body.experiment, found),
+            TrainerFact::TrainingCompleted(body) => return self.over(winner, body.experiment, body.stage, found),
+            TrainerFact::TrainingFailed(body) => return self.over(winner, body.experiment, body.stage, found),
         };
         if let TrainerFact::RunLost(body) = fact
             && let Some(checkpoint) = &body.checkpoint
@@ -87,8 +87,8 @@ impl Runs {
 
 impl Runs {
     /// A training ends once no worker has a run of it.
-    fn over(&self, winner: &Winner<'_>, experiment: ExperimentId, found: &mut Found) {
-        let (key, of) = (&winner.id().key, format!("{experiment}-"));
+    fn over(&self, winner: &Winner<'_>, experiment: ExperimentId, stage: Stage, found: &mut Found) {
+        let (key, of) = (&winner.id().key, format!("{experiment}-{stage}-"));
         for ((campaign, run), known) in &self.runs {
             if campaign == key && run.0.starts_with(&of) && known.phase == Phase::Dispatched {
                 found.add("I7", winner.id(), format!("run {run}: its training ends while a worker has it"));

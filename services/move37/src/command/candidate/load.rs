@@ -78,6 +78,7 @@ class Layer(nn.Module):
         let campaign = sample::campaign();
         let job = Job {
             experiment: move37_core::ExperimentId(1),
+            stage: move37_events::facts::Stage::Explore,
             source: TEXT.to_owned(),
             program: move37_core::Hash::of(TEXT.as_bytes()),
             model: campaign.model.clone(),

@@ -165,6 +165,7 @@ fn a_result_of_a_paused_campaign_is_taken() {
 fn a_run_that_was_stopped_is_not_placed_again_while_its_siblings_still_stop() {
     let mut campaign = sample::campaign();
     campaign.training.seeds = 2;
+    campaign.training.baseline_seeds = 2;
     let mut story = Story::new(campaign);
     story.input(admitted(1));
     for name in [BYTES, MQAR, "1-explore-bytes-1"] {

@@ -24,6 +24,7 @@ fn the_last_result_completes_the_training() {
 fn several_seeds_give_a_mean_and_a_standard_error() {
     let mut campaign = sample::campaign();
     campaign.training.seeds = 3;
+    campaign.training.baseline_seeds = 3;
     campaign.tasks.pop();
     let mut story = Story::new(campaign);
     story.input(admitted(1));

@@ -12,6 +12,7 @@ use super::*;
 fn an_admitted_candidate_is_scheduled_on_every_task_and_seed() {
     let mut campaign = sample::campaign();
     campaign.training.seeds = 2;
+    campaign.training.baseline_seeds = 2;
     let mut story = Story::new(campaign);
     story.input(admitted(1));
     let TrainerFact::TrainingScheduled(TrainingScheduled { runs, parameters, flops, .. }) = story.last() else {

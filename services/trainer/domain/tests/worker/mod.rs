@@ -7,8 +7,8 @@ use move37_core::Hash;
 use move37_core::testing::{Given, given};
 use move37_events::facts::{
     Checkpoint, CheckpointSaved, CurvePoint, Job, MetricsRecorded, Outcome as Ended, RunAccepted, RunDeclined,
-    RunDispatched, RunFact, RunFinished, RunId, RunLost, RunPaused, RunStopped, TrainerFact, WorkerJoined, WorkerLeft,
-    WorkerWithdrew,
+    RunDispatched, RunFact, RunFinished, RunId, RunLost, RunPaused, RunStopped, Stage, TrainerFact, WorkerJoined,
+    WorkerLeft, WorkerWithdrew,
 };
 use move37_testkit::sample;
 use move37_trainer_domain::worker::{Input, Outcome, Worker};
@@ -29,6 +29,7 @@ fn job() -> Job {
     let (campaign, candidate) = (sample::campaign(), sample::admitted(1, true));
     Job {
         experiment: candidate.experiment,
+        stage: Stage::Explore,
         source: candidate.source,
         program: candidate.program,
         model: campaign.model,
