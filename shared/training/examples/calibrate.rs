@@ -2,18 +2,20 @@
 //!
 //! `cargo run -p move37-training --example calibrate -- task=mqar seeds=5 shared/training/programs/*.py`
 //!
-//! `task=bytes`, `task=mqar` or the name of a setting; every number of the profile can be set by its name. Of each program
+//! `task=bytes`, `task=mqar` or a name that [`named`] lists, as `task=mad-mini-compression` (or
+//! `task=mad-mini` for all six); every number of the profile and
+//! of the task (`vocabulary`, `length`, `pairs`, `instances`, `noise`, ..) can be set by its name. Of each program
 //! and task: the value, the accuracy and the loss of every seed, their means with a 95 % interval, and the share of seeds
 //! that solved the task (a value of at least `solved=0.95`), since accuracy is bimodal.
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use move37_training::data::shakespeare;
 use move37_training::profile::{LAPTOP, Profile};
 use move37_training::run::{Cancel, JobSpec, Observer, run};
-use move37_training::task::TaskSpec;
+use move37_training::task::{TaskSpec, named};
 
 struct Settings {
     profile: Profile,
@@ -22,6 +24,7 @@ struct Settings {
     task: String,
     every: u32,
     solved: f64,
+    changes: Vec<(String, String)>,
     programs: Vec<String>,
 }
 
@@ -50,6 +53,7 @@ fn measure(settings: &Settings, path: &str, source: &str, name: &str, task: &Tas
             training,
             seed,
             threads: 1,
+            measure_test: false,
         };
         let mut log = Log { every: settings.every };
         match run(&job, Path::new(&settings.data), None, &mut log, &Cancel::default()) {
@@ -106,18 +110,42 @@ impl Observer for Log {
     }
 }
 
-fn tasks(settings: &Settings) -> Result<Vec<(&'static str, TaskSpec)>> {
+fn tasks(settings: &Settings) -> Result<Vec<(String, TaskSpec)>> {
     let p = settings.profile;
-    let mut tasks = Vec::new();
-    if settings.task != "mqar" {
+    let bytes = || -> Result<TaskSpec> {
         let corpus = shakespeare(Path::new(&settings.data))?.hash();
-        tasks.push(("bytes", TaskSpec::Bytes { corpus, length: p.bytes_length }));
+        Ok(TaskSpec::Bytes { corpus, length: p.bytes_length })
+    };
+    let (vocabulary, length, pairs) = (p.recall_vocabulary, p.recall_length, p.recall_pairs);
+    let mqar = TaskSpec::Mqar { vocabulary, length, pairs };
+    let tasks = match settings.task.as_str() {
+        "all" => vec![("bytes".to_owned(), bytes()?), ("mqar".to_owned(), mqar)],
+        "bytes" => vec![("bytes".to_owned(), bytes()?)],
+        "mqar" => vec![("mqar".to_owned(), mqar)],
+        name => {
+            let exact: Vec<_> = named().into_iter().filter(|(known, _)| known == name).collect();
+            let family = || named().into_iter().filter(|(known, _)| known.starts_with(&format!("{name}-"))).collect();
+            let found: Vec<_> = if exact.is_empty() { family() } else { exact };
+            ensure!(!found.is_empty(), "there is no task {name}");
+            found
+        }
+    };
+    tasks.into_iter().map(|(name, task)| Ok((name, changed(&task, &settings.changes)?))).collect()
+}
+
+/// A task with some of its numbers set anew.
+fn changed(task: &TaskSpec, changes: &[(String, String)]) -> Result<TaskSpec> {
+    let mut value = serde_json::to_value(task)?;
+    for (name, number) in changes {
+        let place = match value.pointer_mut(&format!("/{name}")) {
+            Some(place) => place,
+            None => {
+                value.pointer_mut(&format!("/puzzle/{name}")).with_context(|| format!("there is no setting {name}"))?
+            }
+        };
+        *place = serde_json::from_str(number)?;
     }
-    if settings.task != "bytes" {
-        let (vocabulary, length, pairs) = (p.recall_vocabulary, p.recall_length, p.recall_pairs);
-        tasks.push(("mqar", TaskSpec::Mqar { vocabulary, length, pairs }));
-    }
-    Ok(tasks)
+    Ok(serde_json::from_value(value)?)
 }
 
 fn settings() -> Result<Settings> {
@@ -128,6 +156,7 @@ fn settings() -> Result<Settings> {
         task: "all".to_owned(),
         every: 0,
         solved: 0.95,
+        changes: Vec::new(),
         programs: Vec::new(),
     };
     for argument in std::env::args().skip(1) {
@@ -157,7 +186,7 @@ fn settings() -> Result<Settings> {
             "recall_vocabulary" => p.recall_vocabulary = value.parse()?,
             "recall_length" => p.recall_length = value.parse()?,
             "recall_pairs" => p.recall_pairs = value.parse()?,
-            _ => bail!("there is no setting {name}"),
+            _ => s.changes.push((name.to_owned(), value.to_owned())),
         }
     }
     Ok(s)

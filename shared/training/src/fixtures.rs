@@ -39,6 +39,7 @@ pub(crate) fn job(steps: u32) -> JobSpec {
         },
         seed: 1,
         threads: 1,
+        measure_test: false,
     }
 }
 

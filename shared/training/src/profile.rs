@@ -61,6 +61,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::data::Part;
     use crate::run::JobSpec;
     use crate::task::{Task, TaskSpec};
 
@@ -76,11 +77,15 @@ mod tests {
             training,
             seed: 1,
             threads: 1,
+            measure_test: false,
         };
         job.check().unwrap();
         let task = Task::prepare(&task, Path::new("unused")).unwrap();
-        let answers: usize =
-            task.validation(training.validation, training.batch).iter().map(|batch| batch.scored()).sum();
+        let answers: usize = task
+            .held_out(Part::Validation, training.validation, training.batch)
+            .iter()
+            .map(|batch| batch.scored())
+            .sum();
         // The standard error of an accuracy of a half is then below 0.015.
         assert!(answers >= 1200, "{answers}");
         assert_eq!(dims.d_model % dims.heads, 0);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use move37_training::model::Dims;
 use move37_training::profile::LAPTOP;
-use move37_training::run::{self, Cancel, JobSpec, Observer, RunOutcome, Training};
+use move37_training::run::{self, Cancel, JobSpec, Measured, Observer, RunOutcome, Training};
 use move37_training::task::{Metric, TaskSpec};
 use serde_json::json;
 
@@ -56,6 +56,9 @@ pub struct Arguments {
     /// Seed of first weights and data order
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Measure on the test part as well as on validation
+    #[arg(long)]
+    test: bool,
     /// Threads; all cores if left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -114,6 +117,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
         },
         seed: arguments.seed,
         threads: arguments.threads.unwrap_or_else(processors),
+        measure_test: arguments.test,
     })
 }
 
@@ -137,15 +141,15 @@ fn task(arguments: &Arguments) -> Result<TaskSpec, Failure> {
 }
 
 fn print(arguments: &Arguments, outcome: &RunOutcome) {
-    let value = match outcome.metric {
-        Metric::Loss => format!("validation loss {} nats per byte", number(outcome.value)),
-        Metric::Accuracy => format!("validation accuracy {}", number(outcome.value)),
-    };
+    let value = told("validation", outcome.metric, &outcome.validation);
     let curve = match (outcome.curve.first(), outcome.curve.last()) {
         (Some(first), Some(last)) => format!(", training loss {} to {}", number(first.loss), number(last.loss)),
         _ => String::new(),
     };
     output::line(format!("{value}{curve}"));
+    if let Some(test) = &outcome.test {
+        output::line(told("test", outcome.metric, test));
+    }
     output::line(format!(
         "{} parameters, {} tokens, {} in {} on {} with {} thread(s)",
         count(outcome.parameters),
@@ -158,6 +162,20 @@ fn print(arguments: &Arguments, outcome: &RunOutcome) {
     output::line(format!("curve {}  program {}", outcome.curve_hash, outcome.program));
     if let Some(path) = &arguments.out {
         output::line(format!("weights written to {}", path.display()));
+    }
+}
+
+/// What a part of the data found, in words.
+fn told(part: &str, metric: Metric, found: &Measured) -> String {
+    let Measured { value, loss, accuracy, bits_per_byte, .. } = *found;
+    let value = number(value);
+    match (metric, bits_per_byte) {
+        (Metric::Loss, Some(bits)) => format!("{part} loss {value} nats per token, {} bits per byte", number(bits)),
+        (Metric::Loss, None) => format!("{part} loss {value} nats per token"),
+        (Metric::Accuracy, _) => format!("{part} accuracy {value}, loss {}", number(loss)),
+        (Metric::Macro, _) => {
+            format!("{part} accuracy {value} over classes, {} over tokens, loss {}", number(accuracy), number(loss))
+        }
     }
 }
 

@@ -98,6 +98,7 @@ pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
         },
         seed: job.seed,
         threads,
+        measure_test: false,
     }
 }
 

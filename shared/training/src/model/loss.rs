@@ -1,18 +1,18 @@
 //! What is minimised and what is counted.
 
-use move37_candidate::ir::{Compare, DType, Error, NodeId, Op, Reduction};
+use move37_candidate::ir::{DType, Error, NodeId, Op, Reduction};
 
 use super::network::Network;
 
-/// Scalars (rank 0) over the positions whose weight is not 0.
+/// What is minimised, and what is told of every position.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    /// Weighted mean cross-entropy, nats per scored position.
+    /// Weighted mean cross-entropy, nats per scored position (rank 0).
     pub mean_loss: NodeId,
-    /// Weighted sum of the cross-entropy, nats.
-    pub total_loss: NodeId,
-    /// Weighted number of positions where the greatest logit is the target's.
-    pub correct: NodeId,
+    /// Cross-entropy of each position times its weight, nats: `[rows * length, 1]`.
+    pub losses: NodeId,
+    /// The token with the greatest logit at each position: `[rows * length, 1]`.
+    pub predictions: NodeId,
 }
 
 /// Add inputs 1 and 2, `targets: I64` and `weights: F32` of shape `[rows, length]`, and what follows from them and the
@@ -29,19 +29,16 @@ pub fn measured(network: &mut Network) -> Result<Measure, Error> {
     let log_probabilities = graph.apply(Op::LogSoftmax(1), &[logits])?;
     let chosen = graph.apply(Op::Gather(1), &[log_probabilities, targets])?;
     let weighted = graph.mul(chosen, weights)?;
-    let minus = graph.scale(weighted, -1.0)?;
-    let total_loss = sum(graph, minus)?;
+    let losses = graph.scale(weighted, -1.0)?;
+    let total = sum(graph, losses)?;
     let count = sum(graph, weights)?;
     let one = graph.scalar(1.0)?;
     let count = graph.binary(move37_candidate::ir::Binary::Maximum, count, one)?;
-    let mean_loss = graph.div(total_loss, count)?;
+    let mean_loss = graph.div(total, count)?;
 
-    let best = graph.apply(Op::ArgMax(1), &[logits])?;
-    let hit = graph.compare(Compare::Eq, best, targets)?;
-    let hit = graph.cast(hit, DType::F32)?;
-    let hit = graph.mul(hit, weights)?;
-    let correct = sum(graph, hit)?;
-    Ok(Measure { mean_loss, total_loss, correct })
+    let predictions = graph.apply(Op::ArgMax(1), &[logits])?;
+    let predictions = graph.reshape(predictions, &[positions, 1])?;
+    Ok(Measure { mean_loss, losses, predictions })
 }
 
 fn sum(graph: &mut move37_candidate::ir::Graph, x: NodeId) -> Result<NodeId, Error> {

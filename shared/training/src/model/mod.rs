@@ -12,4 +12,4 @@ mod network;
 
 pub use flops::flops;
 pub use loss::{Measure, measured};
-pub use network::{Dims, Network, language_model};
+pub use network::{Dims, Network, Readout, language_model};

@@ -29,6 +29,9 @@ pub struct JobSpec {
     pub seed: u64,
     /// Threads of the executor.
     pub threads: usize,
+    /// Whether the trained model is measured on the test part as well: what a search chooses by is validation alone.
+    #[serde(default)]
+    pub measure_test: bool,
 }
 
 /// The layer of a text.

@@ -15,6 +15,7 @@ mod predict;
 #[cfg(test)]
 mod resume;
 mod schedule;
+mod tally;
 mod train;
 mod trainer;
 
@@ -25,5 +26,6 @@ pub use outcome::{CurvePoint, RunOutcome};
 pub use platform::Platform;
 pub use predict::{Prediction, predict};
 pub use schedule::Schedule;
+pub use tally::Measured;
 pub use train::{run, train};
-pub use trainer::{Trainer, Validation};
+pub use trainer::Trainer;

@@ -3,7 +3,7 @@
 use move37_core::Hash;
 use serde::{Deserialize, Serialize};
 
-use super::Platform;
+use super::{Measured, Platform};
 use crate::task::Metric;
 
 /// The result of a run with what it takes to repeat it (besides the job).
@@ -17,6 +17,10 @@ pub struct RunOutcome {
     pub validation_loss: f64,
     /// Share of scored validation tokens predicted right.
     pub validation_accuracy: f64,
+    /// All that validation found.
+    pub validation: Measured,
+    /// What the test part found, where the job asked for it.
+    pub test: Option<Measured>,
     /// Training curve, at most [`CurvePoint::MOST`] points.
     pub curve: Vec<CurvePoint>,
     /// Digest of the loss of every step, bit by bit.

@@ -29,7 +29,7 @@ pub fn predict(job: &JobSpec, vocabulary: usize, length: usize) -> Result<Predic
     let mut one = job.clone();
     one.training.batch = 1;
     let candidate = traced(&one, length)?;
-    let mut network = language_model(&candidate.graph, &job.dims, vocabulary, 1, length)?;
+    let mut network = language_model(&candidate.graph, &job.dims, vocabulary, 1, length, job.task.readout())?;
     let loss = measured(&mut network)?.mean_loss;
     let mut graph = network.graph;
     differentiate(&mut graph, loss)?;

@@ -8,7 +8,7 @@ use move37_core::Hash;
 use super::checkpoint::{History, Snapshot};
 use super::{Cancel, Checkpoint, CurvePoint, JobSpec, Observer, RunOutcome, Trainer};
 use crate::Error;
-use crate::task::Metric;
+use crate::data::Part;
 
 /// Train one candidate on one task with one seed, from the start or from where it was stopped, then measure it. `data` is the
 /// folder of stored corpora.
@@ -53,20 +53,24 @@ pub fn train(
         observer.between(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
     }
     observer.validating();
-    let validation = trainer.validate(cancel).inspect_err(|error| {
+    let measure = || {
+        let validation = trainer.validate(cancel)?;
+        let test = job.measure_test.then(|| trainer.measure(Part::Test, cancel)).transpose()?;
+        Ok((validation, test))
+    };
+    let (validation, test) = measure().inspect_err(|error| {
         if matches!(error, Error::Cancelled { .. }) {
             observer.stopping(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
         }
     })?;
     observer.finished(&Snapshot { trainer: &trainer, losses: &losses, history: &history });
     let outcome = RunOutcome {
-        value: match trainer.task().metric() {
-            Metric::Loss => validation.loss,
-            Metric::Accuracy => validation.accuracy,
-        },
+        value: validation.value,
         metric: trainer.task().metric(),
         validation_loss: validation.loss,
         validation_accuracy: validation.accuracy,
+        validation,
+        test,
         curve: CurvePoint::curve(&losses),
         curve_hash: Hash::of(&losses.iter().flat_map(|loss| loss.to_bits().to_le_bytes()).collect::<Vec<_>>()),
         parameters: trainer.parameters(),
@@ -88,7 +92,7 @@ mod tests {
     use super::*;
     use crate::data::Corpus;
     use crate::fixtures::{self, text};
-    use crate::task::TaskSpec;
+    use crate::task::{Metric, TaskSpec, mad};
 
     /// A running mean of what came before, with weights.
     const SOURCE: &str = "\
@@ -150,11 +154,32 @@ class Mixer(nn.Module):
         assert!((notes.losses[0] - 256f32.ln()).abs() < 0.1, "{}", notes.losses[0]);
         assert!(outcome.validation_loss < 2.4, "{}", outcome.validation_loss);
         assert_eq!((outcome.value, outcome.metric), (outcome.validation_loss, Metric::Loss));
+        let bits = outcome.validation.bits_per_byte.unwrap();
+        assert!((bits - outcome.value / std::f64::consts::LN_2).abs() < 1e-12, "{bits}");
         assert_eq!(
             (outcome.data_hash, outcome.tokens, outcome.parameters),
             (corpus.hash(), 80 * 8 * 16, notes.parameters)
         );
         assert_eq!(notes.parameters, (2 * 256 * 8 + 8 + 2 * (2 * 8 + 2 * 64 + 3 * 8 * 12)) as u64);
+    }
+
+    #[test]
+    fn the_test_part_is_measured_only_where_it_is_asked_for() {
+        let blind = outcome(&recall(SOURCE, 3));
+        assert_eq!(blind.test, None);
+        let seen = outcome(&JobSpec { measure_test: true, ..recall(SOURCE, 3) });
+        let test = seen.test.unwrap();
+        assert_eq!((seen.value, &seen.curve_hash), (blind.value, &blind.curve_hash));
+        assert!(test.loss.is_finite() && test.loss != seen.validation.loss, "{test:?}");
+    }
+
+    #[test]
+    fn every_puzzle_of_mad_trains() {
+        for spec in mad::MINI {
+            let outcome = outcome(&job(SOURCE, TaskSpec::Mad(spec), 2));
+            assert_eq!(outcome.metric, Metric::Macro, "{spec:?}");
+            assert!((0.0..=1.0).contains(&outcome.value) && outcome.validation.bits_per_byte.is_none());
+        }
     }
 
     #[test]

@@ -10,8 +10,10 @@ use move37_tensor::optim::{AdamW, State};
 use move37_tensor::{Options, Program, gradients, init_params, weights};
 
 use super::diagnose::{Begun, origin};
+use super::tally::{Measured, Tally};
 use super::{Cancel, Checkpoint, JobSpec, Training};
 use crate::Error;
+use crate::data::Part;
 use crate::model::{flops, language_model, measured};
 use crate::task::{Batch, Task};
 
@@ -27,7 +29,7 @@ pub struct Trainer {
     task: Task,
     /// Outputs: mean loss, then the gradient of each trained parameter that has one.
     program: Program,
-    /// Outputs: total loss, number of correct predictions.
+    /// Outputs: losses and predictions of all positions.
     measure: Program,
     /// For each parameter, which of the program's outputs is its gradient.
     slots: Vec<Option<usize>>,
@@ -38,15 +40,6 @@ pub struct Trainer {
     moments: State,
     step: u32,
     flops: f64,
-}
-
-/// What validation found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Validation {
-    /// Mean loss, nats per scored token.
-    pub loss: f64,
-    /// Share of scored tokens predicted right.
-    pub accuracy: f64,
 }
 
 impl Trainer {
@@ -63,11 +56,11 @@ impl Trainer {
 
     fn around(candidate: &Graph, state: &[Named], job: &JobSpec, task: Task) -> Result<Self, Error> {
         let (rows, length) = (job.training.batch, task.length());
-        let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length)?;
+        let mut network = language_model(candidate, &job.dims, task.vocabulary(), rows, length, job.task.readout())?;
         let measures = measured(&mut network)?;
         let mut graph = network.graph;
         let options = Options { threads: job.threads };
-        graph.outputs = vec![measures.total_loss, measures.correct];
+        graph.outputs = vec![measures.losses, measures.predictions];
         let measure = Program::new(graph.clone(), options)?;
         let slots = differentiate(&mut graph, measures.mean_loss)?;
         let params = init_params(&graph, job.seed)?;
@@ -126,20 +119,29 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Diverged`] if the loss is not finite, [`Error::Cancelled`].
-    pub fn validate(&self, cancel: &Cancel) -> Result<Validation, Error> {
-        let (mut loss, mut correct, mut scored) = (0.0, 0.0, 0);
-        for batch in self.task.validation(self.job.training.validation, self.job.training.batch) {
+    pub fn validate(&self, cancel: &Cancel) -> Result<Measured, Error> {
+        self.measure(Part::Validation, cancel)
+    }
+
+    /// Measure the model on as many sequences of a part as validation takes.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is not finite, [`Error::Cancelled`].
+    pub fn measure(&self, part: Part, cancel: &Cancel) -> Result<Measured, Error> {
+        let mut tally = Tally::default();
+        for batch in self.task.held_out(part, self.job.training.validation, self.job.training.batch) {
             let inputs = tensors(&batch)?;
             let outputs = self.computed(&self.measure, &inputs, cancel)?;
-            let number = |i: usize| outputs[i].to_scalar::<f32>().map(f64::from).map_err(move37_tensor::Error::from);
-            if !number(0)?.is_finite() {
-                return Err(self.diverged(self.step, "the validation loss is not finite".to_owned(), &inputs));
+            let read = || -> candle_core::Result<(Vec<f32>, Vec<i64>)> {
+                Ok((outputs[0].flatten_all()?.to_vec1()?, outputs[1].flatten_all()?.to_vec1()?))
+            };
+            let (losses, predictions) = read().map_err(move37_tensor::Error::from)?;
+            if losses.iter().any(|loss| !loss.is_finite()) {
+                return Err(self.diverged(self.step, format!("the {} loss is not finite", part.name()), &inputs));
             }
-            loss += number(0)?;
-            correct += number(1)?;
-            scored += batch.scored();
+            tally.add(&batch, &losses, &predictions);
         }
-        Ok(Validation { loss: loss / scored as f64, accuracy: correct / scored as f64 })
+        Ok(tally.measured(self.task.metric()))
     }
 
     /// Write the model to a safetensors file, atomically. Layer `i` of the candidate has its `state_dict` under the prefix

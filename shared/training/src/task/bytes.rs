@@ -17,6 +17,7 @@ pub struct Bytes {
     pub(super) length: usize,
     train: Windows,
     validation: Windows,
+    test: Windows,
 }
 
 impl Bytes {
@@ -27,8 +28,8 @@ impl Bytes {
         let corpus = Corpus::open(data, corpus)?;
         let split = Split::of(&corpus);
         let windows = |part| Windows::new(split.part(part), length + 1, part);
-        let (train, validation) = (windows(Part::Train)?, windows(Part::Validation)?);
-        Ok(Self { corpus, length, train, validation })
+        let (train, validation, test) = (windows(Part::Train)?, windows(Part::Validation)?, windows(Part::Test)?);
+        Ok(Self { corpus, length, train, validation, test })
     }
 
     pub(super) fn training(&self, seed: u64, step: u32, rows: usize) -> Batch {
@@ -36,8 +37,13 @@ impl Bytes {
         self.batch((0..rows).map(|_| self.train.sample(&mut stream)))
     }
 
-    pub(super) fn validation(&self, sequences: usize, rows: usize) -> Vec<Batch> {
-        self.validation.spread(sequences).chunks(rows).map(|chunk| self.batch(chunk.iter().cloned())).collect()
+    pub(super) fn held_out(&self, part: Part, sequences: usize, rows: usize) -> Vec<Batch> {
+        let windows = match part {
+            Part::Train => &self.train,
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        };
+        windows.spread(sequences).chunks(rows).map(|chunk| self.batch(chunk.iter().cloned())).collect()
     }
 
     fn batch(&self, windows: impl ExactSizeIterator<Item = Range<usize>>) -> Batch {
@@ -48,6 +54,7 @@ impl Bytes {
             batch.tokens.extend(bytes[..self.length].iter().map(|&b| i64::from(b)));
             batch.targets.extend(bytes[1..].iter().map(|&b| i64::from(b)));
             batch.weights.resize(batch.tokens.len(), 1.0);
+            batch.bytes += self.length as u64;
         }
         batch
     }
@@ -82,6 +89,23 @@ mod tests {
             };
             assert!(found(Part::Train));
         }
+    }
+
+    #[test]
+    fn validation_and_test_are_read_from_their_own_documents() {
+        let task = task(16);
+        let split = Split::of(&task.corpus);
+        for part in [Part::Validation, Part::Test] {
+            for batch in task.held_out(part, 8, 4) {
+                assert_eq!(batch.bytes, 64);
+                for row in batch.tokens.chunks(16) {
+                    let bytes: Vec<u8> = row.iter().map(|&t| u8::try_from(t).unwrap()).collect();
+                    let holds = |r: &Range<usize>| task.corpus.bytes()[r.clone()].windows(16).any(|w| w == bytes);
+                    assert!(split.part(part).iter().any(holds));
+                }
+            }
+        }
+        assert_ne!(task.held_out(Part::Validation, 8, 4), task.held_out(Part::Test, 8, 4));
     }
 
     #[test]

@@ -8,11 +8,12 @@ use move37_tensor::rng::Stream;
 
 use super::Batch;
 use crate::Error;
+use crate::data::Part;
 
 /// Exponent of the power law of the distances, as published.
 const POWER: f64 = 0.01;
-/// Seed of the validation sequences, the same for every run.
-const VALIDATION: u64 = 12_345;
+/// Seed of the sequences that are measured on, the same for every run.
+const HELD_OUT: u64 = 12_345;
 
 /// The generator: all sequences follow from the settings and a seed.
 #[derive(Clone, Debug)]
@@ -37,15 +38,15 @@ impl Mqar {
         self.batch(&mut Stream::new(seed, &format!("recall of step {step}")), rows)
     }
 
-    pub(super) fn validation(&self, sequences: usize, rows: usize) -> Vec<Batch> {
-        let mut stream = Stream::new(VALIDATION, "recall for validation");
+    pub(super) fn held_out(&self, part: Part, sequences: usize, rows: usize) -> Vec<Batch> {
+        let mut stream = Stream::new(HELD_OUT, &format!("recall for {}", part.name()));
         let sizes = (0..sequences).step_by(rows).map(|start| rows.min(sequences - start));
         sizes.map(|rows| self.batch(&mut stream, rows)).collect()
     }
 
     /// Digest of the settings and of the first validation sequences, which stand for the generator.
     pub(super) fn data_hash(&self) -> Hash {
-        let sample = self.validation(16, 16).swap_remove(0);
+        let sample = self.held_out(Part::Validation, 16, 16).swap_remove(0);
         let settings = [self.vocabulary, self.length, self.pairs].map(|n| n as u64).map(u64::to_le_bytes);
         let numbers = sample.tokens.iter().chain(&sample.targets).flat_map(|n| n.to_le_bytes());
         let numbers: Vec<u8> = numbers.collect();
@@ -168,12 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn validation_is_the_same_for_all_and_unlike_training() {
+    fn validation_is_the_same_for_all_and_unlike_training_and_test() {
         let task = task();
-        let validation = task.validation(10, 4);
+        let validation = task.held_out(Part::Validation, 10, 4);
+        assert_ne!(validation, task.held_out(Part::Test, 10, 4));
         assert_eq!(validation.iter().map(|b| b.rows).collect::<Vec<_>>(), [4, 4, 2]);
-        assert_eq!(validation, task.validation(10, 4));
-        assert_ne!(validation[0], task.training(VALIDATION, 1, 4));
+        assert_eq!(validation, task.held_out(Part::Validation, 10, 4));
+        assert_ne!(validation[0], task.training(HELD_OUT, 1, 4));
         assert_ne!(task.training(1, 1, 4), task.training(2, 1, 4));
         assert_ne!(task.training(1, 1, 4), task.training(1, 2, 4));
     }
@@ -181,7 +183,8 @@ mod tests {
     #[test]
     fn validation_does_not_depend_on_the_size_of_batches() {
         let task = task();
-        let tokens = |rows| task.validation(12, rows).into_iter().flat_map(|b| b.tokens).collect::<Vec<_>>();
+        let tokens =
+            |rows| task.held_out(Part::Validation, 12, rows).into_iter().flat_map(|b| b.tokens).collect::<Vec<_>>();
         assert_eq!(tokens(4), tokens(12));
     }
 

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Batch;
 use super::bytes::Bytes;
+use super::mad::{Mad, MadSpec};
 use super::mqar::Mqar;
 use crate::Error;
+use crate::data::Part;
+use crate::model::Readout;
 
 /// Which task, whole in itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TaskSpec {
     /// Next-byte prediction over a text.
@@ -30,16 +33,30 @@ pub enum TaskSpec {
         /// Key-value pairs of a sequence.
         pairs: usize,
     },
+    /// One of the six tasks of MAD.
+    Mad(MadSpec),
+}
+
+impl TaskSpec {
+    /// Where a model's answers come from.
+    pub fn readout(&self) -> Readout {
+        match self {
+            Self::Mad(spec) => spec.readout(),
+            Self::Bytes { .. } | Self::Mqar { .. } => Readout::Each,
+        }
+    }
 }
 
 /// What a task's value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Mean validation loss in nats per byte: lower is better.
+    /// Mean loss in nats per token: lower is better.
     Loss,
-    /// Share of queries answered right: higher is better.
+    /// Share of answers that are right: higher is better.
     Accuracy,
+    /// Mean over batches of 128 sequences of the mean over classes of the share of answers that are right: higher is better.
+    Macro,
 }
 
 /// A task with its data at hand.
@@ -49,6 +66,8 @@ pub enum Task {
     Bytes(Bytes),
     /// Multi-query associative recall.
     Mqar(Mqar),
+    /// A task of MAD.
+    Mad(Mad),
 }
 
 impl Task {
@@ -60,6 +79,7 @@ impl Task {
         match *spec {
             TaskSpec::Bytes { corpus, length } => Bytes::open(data, corpus, length).map(Self::Bytes),
             TaskSpec::Mqar { vocabulary, length, pairs } => Mqar::new(vocabulary, length, pairs).map(Self::Mqar),
+            TaskSpec::Mad(spec) => Mad::new(spec).map(Self::Mad),
         }
     }
 
@@ -68,14 +88,16 @@ impl Task {
         match self {
             Self::Bytes(task) => task.training(seed, step, rows),
             Self::Mqar(task) => task.training(seed, step, rows),
+            Self::Mad(task) => task.training(seed, step, rows),
         }
     }
 
-    /// The same `sequences` for every run, in batches of `rows`; the last is filled up with rows that count nothing.
-    pub fn validation(&self, sequences: usize, rows: usize) -> Vec<Batch> {
+    /// The same `sequences` of a part for every run, in batches of `rows`; the last is filled up with rows that count nothing.
+    pub fn held_out(&self, part: Part, sequences: usize, rows: usize) -> Vec<Batch> {
         let mut batches = match self {
-            Self::Bytes(task) => task.validation(sequences, rows),
-            Self::Mqar(task) => task.validation(sequences, rows),
+            Self::Bytes(task) => task.held_out(part, sequences, rows),
+            Self::Mqar(task) => task.held_out(part, sequences, rows),
+            Self::Mad(task) => task.held_out(part, sequences, rows),
         };
         batches.iter_mut().for_each(|batch| batch.pad(rows));
         batches
@@ -86,14 +108,16 @@ impl Task {
         match self {
             Self::Bytes(_) => 256,
             Self::Mqar(task) => task.vocabulary,
+            Self::Mad(task) => task.spec.vocabulary,
         }
     }
 
-    /// Tokens of a sequence.
+    /// Tokens that a model reads at once.
     pub fn length(&self) -> usize {
         match self {
             Self::Bytes(task) => task.length,
             Self::Mqar(task) => task.length,
+            Self::Mad(task) => task.length(),
         }
     }
 
@@ -102,6 +126,7 @@ impl Task {
         match self {
             Self::Bytes(_) => Metric::Loss,
             Self::Mqar(_) => Metric::Accuracy,
+            Self::Mad(_) => Metric::Macro,
         }
     }
 
@@ -110,6 +135,7 @@ impl Task {
         match self {
             Self::Bytes(task) => task.corpus.hash(),
             Self::Mqar(task) => task.data_hash(),
+            Self::Mad(task) => task.data_hash(),
         }
     }
 }
