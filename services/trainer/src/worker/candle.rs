@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use move37_events::facts::{self, CurvePoint, Job, Outcome, Platform, RunResult, TaskKind};
+use move37_events::facts::{self, CurvePoint, Job, Outcome, Platform, RunResult, Stage, TaskKind};
 use move37_training::Error;
 use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
@@ -98,7 +98,7 @@ pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
         },
         seed: job.seed,
         threads,
-        measure_test: false,
+        measure_test: job.stage == Stage::Verify,
     }
 }
 
@@ -119,7 +119,7 @@ fn result(job: &Job, outcome: RunOutcome) -> RunResult {
         task: job.task.name.clone(),
         seed: job.seed_number,
         value: outcome.value,
-        test: None,
+        test: outcome.test.map(|test| test.value),
         validation_loss: outcome.validation_loss,
         curve: outcome.curve.iter().map(|point| CurvePoint { step: point.step, loss: point.loss }).collect(),
         curve_hash: outcome.curve_hash,
