@@ -7,7 +7,7 @@ use crate::Chance;
 /// From this many values on the interval is bootstrapped; below it is Student's.
 const BOOTSTRAP_FROM: usize = 10;
 /// Resamples of a bootstrap.
-const RESAMPLES: usize = 4000;
+const RESAMPLES: usize = 2000;
 
 /// Where a mean lies, with this confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,10 +6,12 @@
 //! - [`Spending`]: how a campaign shares its nominal error over its tests.
 //! - [`early`]: whether a run's curve is worth going on with, and what stopping would have cost.
 //! - [`proportion`]: exact bounds of a share that was counted.
+//! - [`calibrate`]: what the test does to given runs, by simulation.
 //!
 //! Everywhere higher values are better; negate losses. What is drawn by chance (bootstrap resamples) is drawn from the
 //! values themselves, so the same values give the same answer anywhere, in whatever order they come.
 
+pub mod calibrate;
 mod chance;
 pub mod early;
 mod interval;

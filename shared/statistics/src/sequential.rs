@@ -5,8 +5,8 @@
 //! things must hold before a candidate is called better:
 //!
 //! 1. the exact rank test against all the reference's seeds is below the look's share: the proof, for any distribution;
-//! 2. the difference of means is beyond its standard error, which is never below the noise floor's: a difference that
-//!    the task's noise makes by itself is no record, however lucky the order of ranks;
+//! 2. the difference of means is at least twice its standard error, which is never below the noise floor's: a difference
+//!    that the task's noise makes by itself is no record, however lucky the order of ranks;
 //! 3. it has at least [`LEAST`] seeds: a candidate that works every second time passes for a good one with a chance of
 //!    at most `1 / 2^LEAST`.
 //!
@@ -19,6 +19,8 @@ use crate::{Noise, deviation, mean, rank_test};
 
 /// No candidate is called better with fewer seeds.
 pub const LEAST: u32 = 6;
+/// A difference counts from so many of its standard errors on.
+const BEYOND: f64 = 2.0;
 /// Beyond this the exact distribution takes too long.
 const MOST: u32 = 48;
 /// A candidate goes on if the chance to be called better at the last look is at least this, were its true difference
@@ -151,7 +153,7 @@ impl Plan {
             return judgement;
         }
         judgement.p = rank_test(candidate, reference);
-        let beyond = judgement.difference >= critical(judgement.share) * judgement.error;
+        let beyond = judgement.difference >= BEYOND * judgement.error;
         judgement.verdict = if judgement.share > 0.0 && judgement.p <= judgement.share && beyond {
             Verdict::Better
         } else {

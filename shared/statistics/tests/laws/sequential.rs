@@ -62,6 +62,22 @@ fn a_renamed_reference_is_called_better_at_most_as_often_as_said() {
 }
 
 #[test]
+fn seeds_that_move_both_alike_make_the_test_no_looser() {
+    let mut chance = Chance::new(14);
+    let noise = Noise { deviation: 1.0, runs: 10 };
+    let renamed = |_: &u32| {
+        let seeds = World::Normal.runs(12, &mut chance);
+        let mut of_seed = |seed: &f64| seed + 0.7 * World::Normal.draw(&mut chance);
+        let reference: Vec<f64> = seeds.iter().map(&mut of_seed).collect();
+        let candidate: Vec<f64> = seeds.iter().map(&mut of_seed).collect();
+        let judged = |n: usize| plan().judge(0.05, &candidate[..n], &reference, noise).verdict;
+        judged(6) == Verdict::Better || judged(12) == Verdict::Better
+    };
+    let hits = (0..2000).filter(renamed).count();
+    assert!(proportion::upper(hits as u64, 2000, 0.95) <= 0.05, "{hits} of 2000");
+}
+
+#[test]
 fn a_clearly_better_candidate_is_found_with_few_seeds() {
     let mut chance = Chance::new(12);
     let runs: Vec<_> = (0..500).map(|_| fresh(&plan(), 0.01, World::Normal, 4.0, &mut chance)).collect();
