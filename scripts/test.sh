@@ -63,6 +63,7 @@ step "candidates" 10 bash tests/acceptance/candidates.sh
 step "bad input" 5 bash tests/acceptance/bad-input.sh
 step "kill -9, four times" 10 bash tests/acceptance/crash.sh 4
 step "a training goes on" 5 bash tests/acceptance/resume.sh 1
+step "a store of baselines" 5 bash tests/acceptance/baselines.sh
 step "on Kafka, each one killed" 15 bash tests/acceptance/kafka.sh --small
 step "faults on Kafka" 10 "$target/debug/chaos" --no-build --kills 8 --acts 8 --seed 1
 

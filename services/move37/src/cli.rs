@@ -6,8 +6,8 @@ use clap::Parser;
 use serde_json::json;
 
 use crate::command::{
-    bench, campaign, candidate, check, config, dead_letters, doctor, explain, forward, language, replay, run, tail,
-    topics, train,
+    baselines, bench, campaign, candidate, check, config, dead_letters, doctor, explain, forward, language, replay,
+    run, tail, topics, train,
 };
 use crate::failure::{Answer, Failure};
 use crate::output;
@@ -33,6 +33,7 @@ enum Command {
     Tail(tail::Arguments),
     Campaign(campaign::Arguments),
     Candidate(candidate::Arguments),
+    Baselines(baselines::Arguments),
     Language(language::Arguments),
     Config(config::Arguments),
     Topics(topics::Arguments),
@@ -70,6 +71,7 @@ impl Command {
             Command::Tail(arguments) => arguments.json,
             Command::Campaign(arguments) => arguments.json(),
             Command::Candidate(arguments) => arguments.json(),
+            Command::Baselines(arguments) => arguments.json,
             Command::Language(arguments) => arguments.json,
             Command::Config(arguments) => arguments.json(),
             Command::Topics(arguments) => arguments.json(),
@@ -90,6 +92,7 @@ impl Command {
             Command::Tail(arguments) => block_on(tail::run(arguments)),
             Command::Campaign(arguments) => block_on(campaign::run(arguments)),
             Command::Candidate(arguments) => block_on(candidate::run(arguments)),
+            Command::Baselines(arguments) => block_on(baselines::run(arguments)),
             Command::Language(arguments) => language::run(arguments),
             Command::Config(arguments) => config::run(arguments),
             Command::Topics(arguments) => block_on(topics::run(arguments)),

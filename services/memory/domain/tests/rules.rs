@@ -166,6 +166,16 @@ fn the_campaign_finishes_after_the_last_budgeted_insight() {
 }
 
 #[test]
+fn a_budget_of_no_experiments_measures_the_seed_programs_and_ends() {
+    let mut story = Story::new(with_budget(0, 2, None));
+    story.insight(1, 0.5);
+    assert_eq!(story.closed(), None, "the second seed program is to come");
+    story.insight(2, 0.4);
+    assert_eq!(story.opened().len(), 2);
+    assert_eq!(story.closed().unwrap().reason, CloseReason::Finished);
+}
+
+#[test]
 fn no_more_open_than_the_budget_can_still_use() {
     let mut story = Story::measured(lanes(4));
     assert_eq!(story.open(), [3, 4, 5]);

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it does with them.
 
+pub mod baselines;
 pub mod bench;
 pub mod campaign;
 pub mod candidate;

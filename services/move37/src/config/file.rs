@@ -54,7 +54,7 @@ pub struct Programs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSection {
-    /// Experiments (beyond the seed programs) that reach an insight.
+    /// Experiments (beyond the seed programs) that reach an insight; 0 measures the seed programs alone.
     pub experiments: u32,
     /// Experiments that may end without one; twice the experiments, and at least 8, if left out.
     pub failures: Option<u32>,

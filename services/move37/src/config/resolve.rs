@@ -113,7 +113,6 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
     }
     let counts = [
         ("lanes", campaign.lanes),
-        ("budget.experiments", campaign.budget.experiments),
         ("model.d_model", model.d_model),
         ("model.layers", model.layers),
         ("model.heads", model.heads),

@@ -15,9 +15,12 @@ pub struct Wish {
     /// Campaign file (TOML); flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Experiments, beyond the seed programs, that reach an insight
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Experiments, beyond the seed programs, that reach an insight; 0 measures the seed programs alone
+    #[arg(long, value_name = "N")]
     experiments: Option<u32>,
+    /// Runs per program and task, each with its own seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    seeds: Option<u32>,
     /// Parallel loops; with one, the campaign is deterministic from its seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     lanes: Option<u32>,
@@ -37,6 +40,7 @@ impl Wish {
     pub fn config(&self) -> Result<Config, Failure> {
         let mut config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         config.budget.experiments = self.experiments.unwrap_or(config.budget.experiments);
+        config.training.seeds = self.seeds.unwrap_or(config.training.seeds);
         config.lanes = self.lanes.unwrap_or(config.lanes);
         config.seed = self.seed.unwrap_or(config.seed);
         config.programs.files.extend(self.seed_programs.iter().cloned());
@@ -55,7 +59,8 @@ impl Wish {
         };
         let number = differs("--seed", there.seed, self.seed)
             .or_else(|| differs("--lanes", there.lanes.into(), self.lanes.map(u64::from)))
-            .or_else(|| differs("--experiments", there.budget.experiments.into(), self.experiments.map(u64::from)));
+            .or_else(|| differs("--experiments", there.budget.experiments.into(), self.experiments.map(u64::from)))
+            .or_else(|| differs("--seeds", there.training.seeds.into(), self.seeds.map(u64::from)));
         if number.is_some() {
             return Ok(number);
         }
@@ -108,6 +113,8 @@ mod tests {
     fn another_number_is_named_with_both_values() {
         let wish = Wish { experiments: Some(9), ..Wish::default() };
         assert_eq!(contradiction(wish), Some("--experiments is 3 there, not 9".to_owned()));
+        let wish = Wish { seeds: Some(30), ..Wish::default() };
+        assert_eq!(contradiction(wish), Some("--seeds is 1 there, not 30".to_owned()));
     }
 
     #[test]

@@ -260,7 +260,8 @@ fn has_insight(ending: &Ending) -> bool {
     failure(ending).is_none()
 }
 
-fn failure(ending: &Ending) -> Option<&str> {
+/// Why an experiment ended without an insight, if it did.
+pub(super) fn failure(ending: &Ending) -> Option<&str> {
     match ending {
         Ending::Ranked { .. } | Ending::Unranked { .. } => None,
         Ending::Withdrawn { why } | Ending::Abandoned { why } | Ending::TrainingFailed { why } => Some(why),

@@ -1,9 +1,10 @@
 //! What people see of a log. Pure: facts in, views out; nothing here reads a file, a clock or a terminal.
 //!
 //! [`Book`] holds the judged facts of a log with their causes. [`CampaignView`] is one campaign as it stands: lanes,
-//! experiments, leaderboard, ledger; [`report`] prints it as a page. [`card()`] describes an
+//! experiments, leaderboard, ledger; [`report`] prints it as a page, [`Baselines`] its seed programs as a table. [`card()`] describes an
 //! exported layer, [`headline`] says a fact in one line, and [`causes`] walks back from one.
 
+mod baselines;
 mod book;
 mod campaign;
 mod card;
@@ -15,6 +16,7 @@ mod report;
 mod story;
 mod workers;
 
+pub use baselines::Baselines;
 pub use book::Book;
 pub use campaign::{CampaignView, Phase, SERVICES};
 pub use card::{Weights, card};

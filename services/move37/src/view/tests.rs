@@ -212,3 +212,33 @@ fn facts_of_another_campaign_are_not_taken_in() {
     let campaigns: Vec<CampaignId> = history.book().campaigns();
     assert_eq!(campaigns, ["c".parse().unwrap()]);
 }
+
+#[test]
+fn the_baselines_table_has_mean_interval_seeds_solved_and_loss() {
+    let mut history = History::started();
+    for (experiment, name, accuracies) in [(1, "delta_net", [0.96, 0.98, 0.22]), (2, "gated", [0.99, 0.97, 0.98])] {
+        history.seed(experiment);
+        let mut trained = sample::trained(experiment, sample::brief(name, None), &[]);
+        // Seeds come in the order in which they ended.
+        let runs = accuracies.iter().zip([2, 0, 1]).map(|(accuracy, seed)| sample::run_result("mqar", seed, *accuracy));
+        trained.runs = runs.collect();
+        history.then(TrainerFact::from(trained));
+    }
+    history.seed(3);
+    history.evolve(4, 1);
+    let baselines = Baselines::of(&history.view());
+    let lines = baselines.lines();
+    let mqar = lines.iter().position(|line| line == "mqar: accuracy, higher is better").unwrap();
+    assert!(lines[mqar + 1].contains("solved (>= 0.95)"), "{lines:#?}");
+    // The better one first; three of three, whose exact 95 % bounds begin at 0.025^(1/3).
+    let better = lines[mqar + 2].split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(better.starts_with("#2 gated 3 0.9800 0.9552 .. 1.0048 0.0100 3/3 (0.29 .. 1.00)"), "{better}");
+    assert!(lines[mqar + 3].contains("#1 delta_net (baseline)") && lines[mqar + 3].contains("2/3"), "{lines:#?}");
+    assert!(lines.last().unwrap().contains("#3") && lines.last().unwrap().contains("0 of 0 runs done"), "{lines:#?}");
+    let json = baselines.json();
+    let programs = &json["tasks"][1]["programs"];
+    assert_eq!(programs[1]["values"], serde_json::json!([0.98, 0.22, 0.96]), "by seed number");
+    assert_eq!(programs[0]["solved"]["seeds"], 3);
+    assert_eq!(json["tasks"][0]["programs"], serde_json::json!([]));
+    assert!(Baselines::of(&History::started().view()).is_empty());
+}
