@@ -5,19 +5,21 @@
 //! cargo run --release -p move37-statistics --example calibrate -- values.json
 //! ```
 //!
-//! The file is what `move37 baselines --json` prints, or `{"task": [values]}` with higher values better. Exit code 1: a
-//! bound is not met.
+//! The file is what `move37 baselines --json` prints, or `{"task": [values]}` with higher values better. "All together" is the
+//! fitness in units of noise over all that the file holds. Exit code 1: a bound is not met.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use move37_statistics::calibrate::{Count, Setting};
+use move37_statistics::calibrate::{Count, Setting, together};
 use move37_statistics::sequential::Plan;
 use move37_statistics::{Chance, Spending, deviation, mean};
 use serde_json::Value;
 
 /// Effects that power is told for, in deviations.
 const EFFECTS: [f64; 3] = [0.5, 1.0, 2.0];
+/// Runs of all tasks together that are made of the given ones.
+const TOGETHER: usize = 400;
 /// A false-alarm rate may be shown to be at most so many times the nominal one.
 const ALLOWED: f64 = 1.5;
 const USAGE: &str = "usage: calibrate VALUES.json [--alpha 0.05] [--tests 200] [--looks 3,6,12] [--store 10] \
@@ -36,9 +38,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::take(&mut arguments)?;
     let [path] = &arguments[..] else { return Err(USAGE.into()) };
-    let tasks = tasks(&serde_json::from_str(&std::fs::read_to_string(path)?)?);
+    let mut tasks = tasks(&serde_json::from_str(&std::fs::read_to_string(path)?)?);
     if tasks.is_empty() {
         return Err(format!("{path} has no task with at least 2 values").into());
+    }
+    if tasks.len() > 1 {
+        let runs: Vec<&[f64]> = tasks.iter().map(|(_, runs)| runs.as_slice()).collect();
+        let together = together(&runs, TOGETHER, &mut Chance::of(runs[0]));
+        tasks.push(("all together".to_owned(), together));
     }
     println!("looks at {:?} seeds, noise floor from {} runs", options.setting.plan.looks(), options.setting.store);
     let met = [false_alarms(&options, &tasks), false_records(&options, &tasks)];

@@ -4,7 +4,7 @@
 //! replacement, and so has the baseline. A better candidate's values are raised by so many of their deviations.
 
 use crate::sequential::{Plan, Verdict};
-use crate::{Chance, Noise, Spending, deviation, proportion};
+use crate::{Chance, Noise, Spending, deviation, mean, proportion};
 
 /// How a campaign under test is laid out.
 #[derive(Clone, Debug)]
@@ -41,6 +41,16 @@ impl Count {
     pub fn seeds_each(&self) -> f64 {
         self.seeds as f64 / self.of.max(1) as f64
     }
+}
+
+/// Runs of all tasks together: each takes one value of every task, and is worth the mean of
+/// `sigmoid(better by / deviation)`, which is the fitness in units of noise (six deviations are much).
+pub fn together(tasks: &[&[f64]], of: usize, chance: &mut Chance) -> Vec<f64> {
+    let of_task = |runs: &&[f64], chance: &mut Chance| {
+        let by = (draw(runs, chance) - mean(runs)) / deviation(runs).unwrap_or(0.0).max(1e-9);
+        1.0 / (1.0 + (-by.clamp(-6.0, 6.0)).exp())
+    };
+    (0..of).map(|_| tasks.iter().map(|runs| of_task(runs, chance)).sum::<f64>() / tasks.len() as f64).collect()
 }
 
 /// What a campaign measures once and compares all its candidates with.

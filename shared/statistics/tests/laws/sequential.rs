@@ -1,7 +1,7 @@
 //! The rank test and the sequential test.
 
 use move37_statistics::sequential::{Error, LEAST, Plan, Verdict};
-use move37_statistics::{Chance, Noise, proportion, rank_test};
+use move37_statistics::{Chance, Noise, deviation, mean, proportion, rank_test};
 use proptest::prelude::*;
 
 use crate::worlds::{ALL, World};
@@ -75,6 +75,34 @@ fn seeds_that_move_both_alike_make_the_test_no_looser() {
     };
     let hits = (0..2000).filter(renamed).count();
     assert!(proportion::upper(hits as u64, 2000, 0.95) <= 0.05, "{hits} of 2000");
+}
+
+#[test]
+fn a_fitness_scaled_by_the_references_own_seeds_makes_the_test_no_looser() {
+    // As the analyst does: level and scale of each task are the reference's mean and spread over the same 12 seeds.
+    let fitness = |tasks: &[World], values: &[Vec<f64>], reference: &[Vec<f64>]| -> Vec<f64> {
+        let of_task = |task: usize, seed: usize| {
+            let scale = (6.0 * deviation(&reference[task]).unwrap()).max(1e-3);
+            let by = ((values[task][seed] - mean(&reference[task])) / scale).clamp(-1.0, 1.0);
+            1.0 / (1.0 + (-6.0 * by).exp())
+        };
+        let of_seed = |seed| (0..tasks.len()).map(|task| of_task(task, seed)).sum::<f64>() / tasks.len() as f64;
+        (0..12).map(of_seed).collect()
+    };
+    for tasks in [[World::Normal, World::Bimodal(0.6)], [World::Heavy, World::Skewed], [World::Bimodal(0.9); 2]] {
+        let mut chance = Chance::new(15);
+        let mut hits = 0;
+        for _ in 0..1500 {
+            let mut runs = || -> Vec<Vec<f64>> { tasks.iter().map(|task| task.runs(12, &mut chance)).collect() };
+            let (reference, candidate) = (runs(), runs());
+            let (candidate, reference) =
+                (fitness(&tasks, &candidate, &reference), fitness(&tasks, &reference, &reference));
+            let noise = Noise::of(&reference).unwrap();
+            let judged = |n: usize| plan().judge(0.05, &candidate[..n], &reference, noise).verdict;
+            hits += u64::from(judged(6) == Verdict::Better || judged(12) == Verdict::Better);
+        }
+        assert!(proportion::upper(hits, 1500, 0.95) <= 0.05, "{tasks:?}: {hits} of 1500");
+    }
 }
 
 #[test]
