@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 state=$scratch/state
-run() { exec "$move37" run --config "$root/tests/acceptance/tiny.toml" --experiments 0 --seeds 3 --state "$state" --json; }
+run() { exec "$move37" run --config "$root/tests/acceptance/tiny.toml" --experiments 0 --seeds 5 --state "$state" --json; }
 completed() { "$move37" tail --from start --no-follow --json --state "$state" | grep -c '"type":"move37.run.completed.v1"' || true; }
 
 run >"$scratch/part.jsonl" 2>&1 &
@@ -27,10 +27,10 @@ say "ok: interrupted after $before runs"
 have "it finished" test "$(tail -n 1 "$scratch/rest.jsonl" | field phase)" = finished
 have "it did no experiment" test "$(tail -n 1 "$scratch/rest.jsonl" | field experiments)" = 0
 programs=$(tail -n 1 "$scratch/rest.jsonl" | field seed_programs)
-have "three runs of each of $programs seed programs" test "$(completed)" = $((3 * programs))
+have "five runs of each of $programs seed programs" test "$(completed)" = $((5 * programs))
 
 "$move37" baselines --state "$state"
 "$move37" baselines --state "$state" --json >"$scratch/values.json"
-values=$(grep -o '"values":\[[^]]*\]' "$scratch/values.json" | grep -c '\[[^,]*,[^,]*,[^,]*\]' || true)
-have "three values of each ($values programs)" test "$values" = "$programs"
+values=$(grep -o '"values":\[[^]]*\]' "$scratch/values.json" | grep -c '\[\([^,]*,\)\{4\}[^,]*\]' || true)
+have "five values of each ($values programs)" test "$values" = "$programs"
 say "baselines: all as it should be"

@@ -105,15 +105,18 @@ impl Plan {
         self.looks[self.looks.len() - 1]
     }
 
-    /// How the test's share is split over the looks: equally over those that can confirm at all, against a reference
-    /// with as many seeds as the last look. No value has a say in it.
+    /// How the test's share is split over the looks: in proportion to their seeds, over those that can confirm at all
+    /// against a reference with as many seeds as the last look. What is plainly better is seen early with little, so the
+    /// last look has most. No value has a say in it.
     pub fn shares(&self, share: f64) -> Vec<f64> {
-        // Earlier looks drop out one by one until every part can be reached.
+        // Earlier looks drop out one by one until the first that is left can be reached.
         for from in 0..self.looks.len() {
-            let part = share / (self.looks.len() - from) as f64;
             let first = self.looks[from];
-            if first >= LEAST && smallest(first, self.last()) <= part {
-                return (0..self.looks.len()).map(|look| if look < from { 0.0 } else { part }).collect();
+            let all: u32 = self.looks[from..].iter().sum();
+            let part = |look: &u32| share * f64::from(*look) / f64::from(all);
+            if first >= LEAST && smallest(first, self.last()) <= part(&first) {
+                let parts = self.looks.iter().zip(0..).map(|(look, place)| if place < from { 0.0 } else { part(look) });
+                return parts.collect();
             }
         }
         vec![0.0; self.looks.len()]

@@ -18,7 +18,7 @@ pub struct Wish {
     /// Experiments, beyond the seed programs, that reach an insight; 0 measures the seed programs alone
     #[arg(long, value_name = "N")]
     experiments: Option<u32>,
-    /// Runs per program and task, each with its own seed
+    /// Runs per program and task, each with its own seed; the baseline has at least as many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     seeds: Option<u32>,
     /// Parallel loops; with one, the campaign is deterministic from its seed
@@ -40,7 +40,11 @@ impl Wish {
     pub fn config(&self) -> Result<Config, Failure> {
         let mut config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         config.budget.experiments = self.experiments.unwrap_or(config.budget.experiments);
-        config.training.seeds = self.seeds.unwrap_or(config.training.seeds);
+        if let Some(seeds) = self.seeds {
+            let baseline = config.training.baseline_seeds.unwrap_or(config.training.seeds);
+            config.training.seeds = seeds;
+            config.training.baseline_seeds = Some(baseline.max(seeds));
+        }
         config.lanes = self.lanes.unwrap_or(config.lanes);
         config.seed = self.seed.unwrap_or(config.seed);
         config.programs.files.extend(self.seed_programs.iter().cloned());
@@ -115,6 +119,16 @@ mod tests {
         assert_eq!(contradiction(wish), Some("--experiments is 3 there, not 9".to_owned()));
         let wish = Wish { seeds: Some(30), ..Wish::default() };
         assert_eq!(contradiction(wish), Some("--seeds is 1 there, not 30".to_owned()));
+    }
+
+    #[test]
+    fn the_baseline_has_at_least_as_many_seeds_as_the_others() {
+        let seeds = |seeds| {
+            let training = Wish { seeds: Some(seeds), ..Wish::default() }.config().unwrap().training;
+            (training.seeds, training.baseline_seeds)
+        };
+        assert_eq!(seeds(30), (30, Some(30)));
+        assert_eq!(seeds(1), (1, Config::default().training.baseline_seeds));
     }
 
     #[test]

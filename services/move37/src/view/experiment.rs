@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use move37_core::Timestamp;
 use move37_events::Fact;
 use move37_events::facts::{
-    AnalystFact, Basis, CandidateAdmitted, CandidateRefused, CodeDiffProposed, EngineerFact, ExperimentRecorded,
+    self, AnalystFact, Basis, CandidateAdmitted, CandidateRefused, CodeDiffProposed, EngineerFact, ExperimentRecorded,
     FitnessScored, HypothesisProposed, InsightRecorded, MemoryFact, ParentSampled, ResearcherFact, RunFact, RunId,
     TrainerFact, TrainingCompleted,
 };
@@ -30,8 +30,10 @@ pub struct Experiment {
     pub admitted: Option<CandidateAdmitted>,
     /// Its runs.
     pub runs: BTreeMap<RunId, Run>,
-    /// Its results.
+    /// Its results of the stage explore.
     pub trained: Option<TrainingCompleted>,
+    /// Its newest results with fresh seeds, on test data.
+    pub verified: Option<TrainingCompleted>,
     /// Its score.
     pub score: Option<FitnessScored>,
     /// Its insight.
@@ -152,7 +154,9 @@ impl Experiment {
             Fact::Engineer(fact) => self.take_engineer(fact),
             Fact::Trainer(fact) => self.take_trainer(fact),
             Fact::Run(fact) => self.take_run(fact),
-            Fact::Analyst(AnalystFact::FitnessScored(fact)) => self.score = Some(fact.clone()),
+            Fact::Analyst(AnalystFact::FitnessScored(fact)) if fact.stage == facts::Stage::Explore => {
+                self.score = Some(fact.clone());
+            }
             Fact::Analyst(AnalystFact::InsightRecorded(fact)) => self.insight = Some(fact.clone()),
             Fact::Analyst(_) => {}
         }
@@ -206,7 +210,10 @@ impl Experiment {
             }
             TrainerFact::RunFailed(fact) => self.runs.entry(fact.run.clone()).or_default().done = true,
             TrainerFact::RunStopped(fact) => self.runs.entry(fact.run.clone()).or_default().done = true,
-            TrainerFact::TrainingCompleted(fact) => self.trained = Some(fact.clone()),
+            TrainerFact::TrainingCompleted(fact) => match fact.stage {
+                facts::Stage::Explore => self.trained = Some(fact.clone()),
+                facts::Stage::Verify => self.verified = Some(fact.clone()),
+            },
             TrainerFact::CampaignFollowed(_)
             | TrainerFact::RunUnplaced(_)
             | TrainerFact::RunPaused(_)

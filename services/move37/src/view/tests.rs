@@ -224,6 +224,10 @@ fn the_baselines_table_has_mean_interval_seeds_solved_and_loss() {
         trained.runs = runs.collect();
         history.then(TrainerFact::from(trained));
     }
+    // Test data is another matter.
+    let mut fresh = sample::trained(2, sample::brief("gated", None), &[("mqar", 0.1)]);
+    fresh.stage = TrainingStage::Verify;
+    history.then(TrainerFact::from(fresh));
     history.seed(3);
     history.evolve(4, 1);
     let baselines = Baselines::of(&history.view());
