@@ -1,6 +1,6 @@
 //! Campaigns of the simulation.
 
-use move37_events::facts::{Budget, Campaign};
+use move37_events::facts::{Belief, Budget, Campaign};
 use move37_testkit::sample;
 
 /// Two seed programs and three evolved experiments, one run each: nothing about its course is left to machines.
@@ -8,6 +8,8 @@ pub fn sequential() -> Campaign {
     let mut campaign = sample::campaign();
     campaign.tasks.truncate(1);
     campaign.budget = Budget { experiments: 3, failures: 9, flops: Some(1e13) };
+    campaign.training.baseline_seeds = 2;
+    campaign.belief = promoting();
     seeded(campaign)
 }
 
@@ -16,8 +18,15 @@ pub fn parallel() -> Campaign {
     let mut campaign = sample::campaign();
     campaign.lanes = 3;
     campaign.training.seeds = 2;
+    campaign.training.baseline_seeds = 3;
     campaign.budget = Budget { experiments: 6, failures: 20, flops: None };
+    campaign.belief = promoting();
     seeded(campaign)
+}
+
+/// Values are drawn by chance here: whoever is not clearly worse is promoted.
+fn promoting() -> Belief {
+    Belief { promote: 0.3, alpha: 0.5, ..sample::belief() }
 }
 
 /// Different programs with different grammar forms.

@@ -61,6 +61,17 @@ fn the_campaign_comes_to_its_end() {
 }
 
 #[test]
+fn the_campaign_promotes_candidates_and_judges_them() {
+    let facts = memory(&finished(0, Faults::default()));
+    let count = |wanted: fn(&MemoryFact) -> bool| facts.iter().filter(|fact| wanted(fact)).count();
+    let promoted = count(|fact| matches!(fact, MemoryFact::CandidatePromoted(_)));
+    let recorded = count(|fact| matches!(fact, MemoryFact::VerificationRecorded(_)));
+    let judged = count(|fact| matches!(fact, MemoryFact::RecordConfirmed(_) | MemoryFact::RecordRefuted(_)));
+    assert!(promoted >= 2 && judged >= 1, "{promoted} promoted, {judged} judged");
+    assert_eq!(promoted, recorded);
+}
+
+#[test]
 fn l1_a_state_is_the_fold_of_the_own_chain_alone() {
     let mut world = finished(0, Faults::default());
     let lived = world.states();

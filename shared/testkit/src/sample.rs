@@ -63,7 +63,7 @@ pub fn campaign() -> Campaign {
     }
 }
 
-/// Records are confirmed with two seeds, then with four.
+/// Records are confirmed with three seeds, then with six.
 pub fn belief() -> Belief {
     Belief {
         fitness: Formula::Paper,
@@ -72,7 +72,7 @@ pub fn belief() -> Belief {
         promote: 0.8,
         promotions: 3,
         alpha: 0.05,
-        looks: vec![2, 4],
+        looks: vec![3, 6],
     }
 }
 

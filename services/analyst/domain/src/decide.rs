@@ -1,13 +1,17 @@
 //! From an input to at most one fact: the baseline, a score, an insight.
 
+use std::collections::BTreeMap;
+
 use move37_core::{Ctx, Decider, EventId, ExperimentId};
 use move37_events::Fact;
 use move37_events::facts::{
-    AnalystFact, BaselineRecorded, Campaign, FitnessScored, ResultSummary, Scored, Stage, TrainerFact,
+    AnalystFact, BaselineRecorded, Belief, Campaign, FitnessScored, Interval, Scored, Stage, TaskScore, TrainerFact,
     TrainingCompleted,
 };
+use move37_statistics as statistics;
 
 use crate::effects::Effect;
+use crate::evolve::seeds;
 use crate::input::Input;
 use crate::state::{Analyst, Baseline};
 use crate::{insight, terms};
@@ -67,22 +71,55 @@ impl Analyst {
         let Some(campaign) = self.following.campaign() else {
             return Err(Rejection::NotStarted(body.experiment));
         };
+        match body.stage {
+            Stage::Explore => self.explored(campaign, id, body),
+            Stage::Verify => self.verified(campaign, id, body),
+        }
+    }
+
+    fn explored(
+        &self,
+        campaign: &Campaign,
+        id: &EventId,
+        body: &TrainingCompleted,
+    ) -> Result<Option<AnalystFact>, Rejection> {
         if self.known.contains_key(&body.experiment) {
             return Ok(None);
         }
         match &self.baseline {
             Some(baseline) if baseline.experiment == body.experiment => Ok(None),
-            Some(baseline) => Ok(Some(score(campaign, baseline, body.experiment, scored(id, body)).into())),
+            Some(baseline) => Ok(Some(explore_score(campaign, baseline, body.experiment, scored(id, body)).into())),
             None if body.baseline => Ok(Some(baseline(campaign, id, body).into())),
             None => Err(Rejection::NoBaseline(body.experiment)),
         }
+    }
+
+    /// A verification, with all its seeds so far: scored against the baseline's, on test data.
+    fn verified(
+        &self,
+        campaign: &Campaign,
+        id: &EventId,
+        body: &TrainingCompleted,
+    ) -> Result<Option<AnalystFact>, Rejection> {
+        let early = || Rejection::NoBaseline(body.experiment);
+        let baseline = self.baseline.as_ref().ok_or_else(early)?;
+        if self.verified.get(&body.experiment).is_some_and(|known| *known >= seeds(&body.results.tasks)) {
+            return Ok(None);
+        }
+        let scored = counting(baseline, scored(id, body));
+        let reference = match baseline.experiment == body.experiment {
+            true => scored.results.tasks.clone(),
+            false if self.reference.is_empty() => return Err(early()),
+            false => self.reference.clone(),
+        };
+        Ok(Some(score(campaign, &reference, (body.experiment, Stage::Verify), scored).into()))
     }
 
     /// What follows from the state alone: the baseline's score, or the insight into what was scored last.
     fn next(&self) -> Option<AnalystFact> {
         let (campaign, baseline) = (self.following.campaign()?, self.baseline.as_ref()?);
         if !self.known.contains_key(&baseline.experiment) {
-            let fact = score(campaign, baseline, baseline.experiment, baseline.scored.clone());
+            let fact = explore_score(campaign, baseline, baseline.experiment, baseline.scored.clone());
             return Some(fact.into());
         }
         let unexplained = self.known.iter().find(|(_, known)| !known.explained);
@@ -101,28 +138,42 @@ fn baseline(campaign: &Campaign, id: &EventId, body: &TrainingCompleted) -> Base
     }
 }
 
-fn score(campaign: &Campaign, baseline: &Baseline, experiment: ExperimentId, scored: Scored) -> FitnessScored {
-    let terms = terms::terms(campaign, &baseline.tasks, &scored.results.tasks);
+fn explore_score(campaign: &Campaign, baseline: &Baseline, experiment: ExperimentId, scored: Scored) -> FitnessScored {
+    let scored = counting(baseline, scored);
+    score(campaign, &baseline.tasks, (experiment, Stage::Explore), scored)
+}
+
+/// The same, with the tasks that count only.
+fn counting(baseline: &Baseline, scored: Scored) -> Scored {
+    let mut scored = scored;
+    scored.results.tasks.retain(|task, _| baseline.tasks.contains_key(task));
+    scored
+}
+
+/// What results are worth against the baseline's of the same stage.
+fn score(
+    campaign: &Campaign,
+    reference: &BTreeMap<String, TaskScore>,
+    (experiment, stage): (ExperimentId, Stage),
+    scored: Scored,
+) -> FitnessScored {
+    let terms = terms::terms(campaign, reference, &scored.results.tasks);
     let (fitness, unranked) = match terms::fitness(&terms) {
         Ok(fitness) => (Some(fitness), None),
         Err(why) => (None, Some(why)),
     };
-    let counts = |task: &String| baseline.tasks.contains_key(task);
-    let tasks = scored.results.tasks.iter().filter(|(task, _)| counts(task));
-    let tasks = tasks.map(|(task, score)| (task.clone(), score.clone())).collect();
-    let scored = Scored { results: ResultSummary { tasks, ..scored.results }, ..scored };
-    FitnessScored {
-        experiment,
-        stage: Stage::Explore,
-        terms,
-        formula: campaign.belief.fitness,
-        fitness,
-        values: Vec::new(),
-        interval: None,
-        bound: None,
-        unranked,
-        scored,
-    }
+    // Without a fitness some value is missing or no number.
+    let values = match fitness {
+        Some(_) => terms::values(campaign, reference, &scored.results.tasks),
+        None => Vec::new(),
+    };
+    let own = terms::values(campaign, reference, reference);
+    let Belief { confidence, promote, fitness: formula, .. } = campaign.belief;
+    let paired = statistics::paired(&values, &own, confidence);
+    let at = |difference: f64| (0.5 + difference).clamp(0.0, 1.0);
+    let interval = paired.map(|within| Interval { low: at(within.low), high: at(within.high), confidence });
+    let bound = statistics::lower_bound(&values, &own, promote).map(at);
+    FitnessScored { experiment, stage, terms, formula, fitness, values, interval, bound, unranked, scored }
 }
 
 fn scored(id: &EventId, body: &TrainingCompleted) -> Scored {

@@ -1,6 +1,8 @@
 //! Taking the analyst's own facts in.
 
-use move37_events::facts::AnalystFact;
+use std::collections::BTreeMap;
+
+use move37_events::facts::{AnalystFact, Stage, TaskScore};
 
 use crate::state::{Analyst, Baseline, Known};
 
@@ -16,6 +18,12 @@ impl Analyst {
                     note: body.note.clone(),
                     scored: body.scored.clone(),
                 });
+            }
+            AnalystFact::FitnessScored(body) if body.stage == Stage::Verify => {
+                self.verified.insert(body.experiment, seeds(&body.scored.results.tasks));
+                if self.baseline.as_ref().is_some_and(|baseline| baseline.experiment == body.experiment) {
+                    self.reference = body.scored.results.tasks.clone();
+                }
             }
             AnalystFact::FitnessScored(body) => {
                 let known = Known {
@@ -35,4 +43,9 @@ impl Analyst {
             }
         }
     }
+}
+
+/// The seeds that tasks have.
+pub(crate) fn seeds(tasks: &BTreeMap<String, TaskScore>) -> u32 {
+    tasks.values().map(|score| score.seeds).max().unwrap_or(0)
 }

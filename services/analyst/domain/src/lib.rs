@@ -18,4 +18,4 @@ pub use decide::Rejection;
 pub use effects::Effect;
 pub use input::{Input, Outcome};
 pub use state::Analyst;
-pub use terms::term;
+pub use terms::{scale, term};

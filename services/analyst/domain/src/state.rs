@@ -13,6 +13,10 @@ pub struct Analyst {
     pub(crate) following: Following,
     pub(crate) baseline: Option<Baseline>,
     pub(crate) known: BTreeMap<ExperimentId, Known>,
+    /// Seeds of the verification that was scored last.
+    pub(crate) verified: BTreeMap<ExperimentId, u32>,
+    /// What the baseline's verification measured, of the tasks that count.
+    pub(crate) reference: BTreeMap<String, TaskScore>,
 }
 
 /// What all scores are relative to.

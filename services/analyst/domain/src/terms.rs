@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use move37_events::facts::{Campaign, DroppedTask, Task, TaskKind, TaskScore, Term};
+use move37_events::facts::{Campaign, DroppedTask, Formula, Task, TaskKind, TaskScore, Term};
+
+use crate::compare::higher_is_better;
 
 /// A loss below this leaves nothing to learn, nats.
 const TINY_LOSS: f64 = 0.02;
@@ -13,12 +15,25 @@ const CEILING: f64 = 0.99;
 /// An accuracy within this of chance is no better than guessing.
 const CHANCE_MARGIN: f64 = 0.01;
 
-/// `sigmoid(6 * clamp(better by / (0.1 * baseline), -1, 1))`: 0.5 at the baseline, 0.9975 when 10 % better
-/// (arXiv 2507.18074, code). A baseline next to zero is taken as 0.01, so that the scale stays meaningful.
-pub fn term(value: f64, baseline: f64, higher_is_better: bool) -> f64 {
+/// `sigmoid(6 * clamp(better by / scale, -1, 1))`: 0.5 at the baseline, 0.9975 when better by the scale.
+pub fn term(value: f64, baseline: f64, scale: f64, higher_is_better: bool) -> f64 {
     let better_by = if higher_is_better { value - baseline } else { baseline - value };
-    let scale = 0.1 * baseline.abs().max(0.01);
     1.0 / (1.0 + (-6.0 * (better_by / scale).clamp(-1.0, 1.0)).exp())
+}
+
+/// How much better than a baseline is much.
+///
+/// ASI-Arch's scale (arXiv 2507.18074, code) is a tenth of the baseline's value; a baseline next to zero is taken as 0.01,
+/// so that it stays meaningful. The scale by noise is six standard deviations of the baseline over its seeds, so that a
+/// difference counts by how far it stands out; it is at least a thousandth of the value, since few seeds may agree by
+/// chance, and ASI-Arch's where the baseline has one seed only.
+pub fn scale(formula: Formula, baseline: &TaskScore) -> f64 {
+    let value = baseline.value.abs().max(0.01);
+    let deviation = baseline.standard_error.map(|error| error * f64::from(baseline.seeds).sqrt());
+    match (formula, deviation) {
+        (Formula::Noise, Some(deviation)) => (6.0 * deviation).max(0.001 * value),
+        (Formula::Noise, None) | (Formula::Paper, _) => 0.1 * value,
+    }
 }
 
 /// Which tasks count from now on.
@@ -95,20 +110,36 @@ pub(crate) fn terms(
     baseline: &BTreeMap<String, TaskScore>,
     results: &BTreeMap<String, TaskScore>,
 ) -> Vec<Term> {
-    let higher = |name: &str| {
-        campaign.tasks.iter().find(|task| task.name == name).is_some_and(|task| task.kind.higher_is_better())
-    };
     let of_task = |(task, score): (&String, &TaskScore)| {
         let value = results.get(task).map(|result| result.value).filter(|value| value.is_finite());
+        let scale = scale(campaign.belief.fitness, score);
+        let higher = higher_is_better(campaign, task);
         Term {
             task: task.clone(),
             value,
             baseline: score.value,
-            scale: 0.1 * score.value.abs().max(0.01),
-            score: value.map(|value| term(value, score.value, higher(task))),
+            scale,
+            score: value.map(|value| term(value, score.value, scale, higher)),
         }
     };
     baseline.iter().map(of_task).collect()
+}
+
+/// The fitness by seed number: the mean of the terms of each seed's values, for the seeds that every task has.
+pub(crate) fn values(
+    campaign: &Campaign,
+    baseline: &BTreeMap<String, TaskScore>,
+    results: &BTreeMap<String, TaskScore>,
+) -> Vec<f64> {
+    let seeds = baseline.keys().map(|task| results.get(task).map_or(0, |score| score.values.len())).min().unwrap_or(0);
+    let of_seed = |seed: usize| {
+        let of_task = |(task, score): (&String, &TaskScore)| {
+            let scale = scale(campaign.belief.fitness, score);
+            term(results[task].values[seed], score.value, scale, higher_is_better(campaign, task))
+        };
+        baseline.iter().map(of_task).sum::<f64>() / baseline.len() as f64
+    };
+    (0..seeds).map(of_seed).collect()
 }
 
 /// The mean of all terms; why there is none otherwise.

@@ -1,12 +1,12 @@
 //! The analyst's rules, one per test.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use move37_analyst_domain::{Analyst, Input, term};
+use move37_analyst_domain::{Analyst, Input, scale};
 use move37_core::testing::{Given, given};
 use move37_core::{Ctx, Decider, EventId, ExperimentId, Timestamp};
 use move37_events::facts::{
-    AnalystFact, BaselineRecorded, Brief, Campaign, Expectation, FitnessScored, InsightRecorded, TrainerFact,
-    TrainingCompleted,
+    AnalystFact, BaselineRecorded, Brief, Campaign, Expectation, FitnessScored, Formula, InsightRecorded, Stage,
+    TrainerFact, TrainingCompleted,
 };
 use move37_testkit::sample;
 
@@ -76,6 +76,31 @@ fn event(experiment: u32) -> EventId {
     sample::id(&format!("c/trainer/{}", 100 + experiment))
 }
 
+/// A term of the paper's scale.
+fn term(value: f64, baseline: f64, higher: bool) -> f64 {
+    let scale = scale(Formula::Paper, &sample::score(&[baseline]));
+    move37_analyst_domain::term(value, baseline, scale, higher)
+}
+
+/// A training with these losses by seed number.
+fn seeded(experiment: u32, stage: Stage, losses: &[f64]) -> TrainingCompleted {
+    let brief = if experiment == 1 { sample::brief("delta_net", None) } else { child(experiment, 1) };
+    let mut body = sample::trained(experiment, brief, &[]);
+    body.stage = stage;
+    body.results.tasks.insert("bytes".to_owned(), sample::score(losses));
+    body
+}
+
+/// The baseline was explored with the losses 2.4, 2.5 and 2.6.
+fn spread(fitness: Formula) -> Story {
+    let mut campaign = sample::campaign();
+    campaign.tasks.truncate(1);
+    campaign.belief.fitness = fitness;
+    let mut story = Story::new(campaign);
+    story.take(seeded(1, Stage::Explore, &[2.4, 2.5, 2.6]));
+    story
+}
+
 fn child(experiment: u32, parent: u32) -> Brief {
     sample::brief(&format!("candidate {experiment}"), Some(parent))
 }
@@ -136,6 +161,90 @@ fn fitness_is_the_mean_of_the_terms() {
     assert_eq!(scored.terms.len(), 2);
     let expected = (term(2.375, 2.5, false) + 0.5) / 2.0;
     assert!((scored.fitness.unwrap() - expected).abs() < 1e-12);
+}
+
+#[test]
+fn by_noise_six_standard_deviations_of_the_baseline_are_much() {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let mut story = spread(Formula::Noise);
+    for (experiment, loss, expected) in [(2, 2.4, sigmoid(1.0)), (3, 2.8, sigmoid(-3.0)), (4, 1.0, sigmoid(6.0))] {
+        story.take(seeded(experiment, Stage::Explore, &[loss]));
+        assert!((story.scored().fitness.unwrap() - expected).abs() < 1e-9, "{loss}");
+        assert!((story.scored().terms[0].scale - 0.6).abs() < 1e-9);
+    }
+    // Seeds that agree by chance, and a single seed.
+    assert_eq!(scale(Formula::Noise, &sample::score(&[2.0, 2.0])), 0.002);
+    assert_eq!(scale(Formula::Noise, &sample::score(&[2.0])), 0.2);
+}
+
+#[test]
+fn a_fitness_has_a_value_for_every_seed_and_an_interval_paired_by_seed() {
+    let mut story = spread(Formula::Noise);
+    // Every seed is better by 0.1: paired, nothing of the spread is left.
+    story.take(seeded(2, Stage::Explore, &[2.3, 2.4, 2.5]));
+    let scored = story.scored();
+    assert_eq!(scored.values.len(), 3);
+    let interval = scored.interval.unwrap();
+    assert!(interval.low > 0.55 && interval.high < 0.85, "{interval:?}");
+    // The same values in another order of seeds.
+    story.take(seeded(3, Stage::Explore, &[2.5, 2.4, 2.3]));
+    let unpaired = story.scored().interval.unwrap();
+    assert!(unpaired.low < 0.5, "{unpaired:?}");
+}
+
+#[test]
+fn one_seed_has_no_interval_but_a_bound_by_the_baselines_noise() {
+    let mut story = spread(Formula::Noise);
+    story.take(seeded(2, Stage::Explore, &[2.3]));
+    let scored = story.scored();
+    assert_eq!((scored.values.len(), scored.interval), (1, None));
+    let bound = scored.bound.unwrap();
+    assert!(bound > 0.5 && bound < scored.fitness.unwrap(), "{bound}");
+    assert_eq!(story.insight().bound, Some(bound), "memory reads it there");
+    story.take(seeded(3, Stage::Explore, &[2.45]));
+    assert!(story.scored().bound.unwrap() < 0.5, "half a deviation is nothing");
+}
+
+#[test]
+fn without_any_spread_there_is_no_bound() {
+    let mut story = Story::measured();
+    story.train(2, child(2, 1), 2.0, 0.4);
+    assert_eq!((story.scored().interval, story.scored().bound), (None, None));
+}
+
+#[test]
+fn a_verification_is_scored_against_the_baselines_and_explained_no_second_time() {
+    let mut story = spread(Formula::Noise);
+    story.take(seeded(2, Stage::Explore, &[2.3]));
+    story.take(seeded(1, Stage::Verify, &[3.0, 3.1, 3.2]));
+    assert_eq!((story.scored().stage, story.scored().fitness), (Stage::Verify, Some(0.5)));
+    story.take(seeded(2, Stage::Verify, &[2.8, 3.0]));
+    let scored = story.scored();
+    assert_eq!((scored.stage, scored.experiment, scored.values.len()), (Stage::Verify, ExperimentId(2), 2));
+    assert_eq!(scored.terms[0].baseline, 3.1, "test data against test data");
+    assert_eq!(scored.scored.results.tasks["bytes"].values, [2.8, 3.0]);
+    let insights = story.facts.iter().filter(|fact| matches!(fact, AnalystFact::InsightRecorded(_))).count();
+    assert_eq!(insights, 2);
+}
+
+#[test]
+fn every_look_of_a_verification_is_scored_once() {
+    let mut story = spread(Formula::Noise);
+    story.take(seeded(2, Stage::Explore, &[2.3]));
+    story.take(seeded(1, Stage::Verify, &[3.0, 3.1, 3.2]));
+    story.take(seeded(2, Stage::Verify, &[2.8]));
+    story.take(seeded(2, Stage::Verify, &[2.8, 3.0]));
+    let facts = story.facts.clone();
+    assert_eq!(story.scored().values.len(), 2);
+    given::<Analyst>(facts.clone()).when(training(seeded(2, Stage::Verify, &[2.8, 3.0]))).nothing();
+    given::<Analyst>(facts).when(training(seeded(2, Stage::Verify, &[2.8]))).nothing();
+}
+
+#[test]
+fn a_verification_before_the_baselines_is_held() {
+    let mut story = spread(Formula::Noise);
+    story.take(seeded(2, Stage::Explore, &[2.3]));
+    story.given().when(training(seeded(2, Stage::Verify, &[2.8]))).held();
 }
 
 #[test]

@@ -9,8 +9,8 @@ use move37_events::facts::{
 
 use crate::effects::Effect;
 use crate::input::{self, End, How, Input};
-use crate::sampling;
 use crate::state::{Baseline, Kind, Memory};
+use crate::{sampling, verify};
 
 /// Why an input made no fact. All of memory's are early: they wait for what comes first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,12 +21,15 @@ pub enum Rejection {
     /// The experiment is not open yet.
     #[error("experiment {0} is not open yet")]
     NotOpenYet(ExperimentId),
+    /// The experiment is not promoted yet.
+    #[error("experiment {0} is not promoted yet")]
+    NotPromotedYet(ExperimentId),
 }
 
 impl move37_core::Rejection for Rejection {
     fn is_early(&self) -> bool {
         match self {
-            Rejection::OutOfOrder(_) | Rejection::NotOpenYet(_) => true,
+            Rejection::OutOfOrder(_) | Rejection::NotOpenYet(_) | Rejection::NotPromotedYet(_) => true,
         }
     }
 }
@@ -45,7 +48,10 @@ impl Decider for Memory {
                 followed.map(|fact| fact.map(Into::into)).map_err(|error| Rejection::OutOfOrder(error.to_string()))
             }
             Input::Fact { fact: Fact::Memory(_), .. } => Ok(self.next()),
-            Input::Fact { fact, .. } => input::end(fact).map_or(Ok(None), |end| self.record(end)),
+            Input::Fact { fact, .. } => match verify::ended(fact) {
+                Some(ended) => self.verified(ended),
+                None => input::end(fact).map_or(Ok(None), |end| self.record(end)),
+            },
         }
     }
 
@@ -65,10 +71,20 @@ impl Memory {
         if self.closed.is_some() {
             return None;
         }
-        if let Some(reason) = self.over(campaign) {
-            return self.open.is_empty().then(|| self.close(reason));
+        if let Some(fact) = self.compare(campaign) {
+            return Some(fact);
         }
-        let lane = self.idle_lane(campaign)?;
+        let over = self.over(campaign);
+        if self.has_room(campaign)
+            && !matches!(over, Some(CloseReason::Stopped | CloseReason::Baseline))
+            && let Some(fact) = self.promotion(campaign)
+        {
+            return self.following.is_running().then_some(fact);
+        }
+        if let Some(reason) = over {
+            return (self.open.is_empty() && !self.belief.busy()).then(|| self.close(campaign, reason));
+        }
+        let lane = self.idle_lane(campaign).filter(|_| self.has_room(campaign))?;
         (self.following.is_running() && self.affords(campaign)).then_some(())?;
         match self.seeds < programs(campaign) {
             true => self.measure_seed(campaign, lane),
@@ -94,6 +110,12 @@ impl Memory {
         } else {
             None
         }
+    }
+
+    /// Whether something more may be begun: a promotion has no lane, but counts as much as a busy one, so that with one
+    /// lane there is one thing at a time and nothing depends on which of two ends first.
+    fn has_room(&self, campaign: &Campaign) -> bool {
+        self.open.len() + usize::from(self.belief.busy()) < campaign.lanes.max(1) as usize
     }
 
     fn measuring(&self) -> bool {
@@ -167,13 +189,13 @@ impl Memory {
         Ok(Some(recorded.into()))
     }
 
-    fn close(&self, reason: CloseReason) -> MemoryFact {
+    fn close(&self, campaign: &Campaign, reason: CloseReason) -> MemoryFact {
         CampaignClosed {
             reason,
             experiments: self.done,
             best: self.best.clone(),
-            record: None,
-            unconfirmed: None,
+            record: self.belief.record.clone(),
+            unconfirmed: self.unconfirmed(campaign),
             spend: self.spent,
         }
         .into()

@@ -1,9 +1,12 @@
 //! Taking memory's own facts in.
 
-use move37_events::facts::{Basis, Ending, ExperimentRecorded, Failure, MemoryFact, ParentSampled};
+use move37_events::facts::{
+    Basis, CandidatePromoted, Ending, ExperimentRecorded, Failure, MemoryFact, ParentSampled, Purpose,
+    VerificationRecorded, Verified,
+};
 
 use crate::sampling;
-use crate::state::{Baseline, Kind, Memory, Open};
+use crate::state::{Baseline, Challenge, Kind, Measured, Memory, Open, Promotion};
 
 impl Memory {
     pub(crate) fn fold(&mut self, event: &MemoryFact) {
@@ -11,10 +14,13 @@ impl Memory {
             MemoryFact::CampaignFollowed(body) => self.following.evolve(body),
             MemoryFact::ParentSampled(body) => self.open(body),
             MemoryFact::ExperimentRecorded(body) => self.settle(body),
-            MemoryFact::CandidatePromoted(_)
-            | MemoryFact::VerificationRecorded(_)
-            | MemoryFact::RecordConfirmed(_)
-            | MemoryFact::RecordRefuted(_) => {}
+            MemoryFact::CandidatePromoted(body) => self.promote(body),
+            MemoryFact::VerificationRecorded(body) => self.measure(body),
+            MemoryFact::RecordConfirmed(body) => {
+                self.belief.challenge = None;
+                self.belief.record = Some(body.clone());
+            }
+            MemoryFact::RecordRefuted(_) => self.belief.challenge = None,
             MemoryFact::CampaignClosed(body) => self.closed = Some(body.reason),
         }
     }
@@ -27,15 +33,53 @@ impl Memory {
             }
             Basis::Evolve { parent, .. } => Kind::Evolve { parent_fitness: parent.fitness },
         };
+        let baseline = kind == Kind::Seed { baseline: true };
+        let seeds = self.following.campaign().map_or(1, |campaign| self.seeds_of(campaign, baseline));
         self.opened = body.experiment.0;
-        let open = Open { lane: body.lane, kind, allowance: body.allowance.unwrap_or(0.0) };
+        let open = Open { lane: body.lane, kind, allowance: body.allowance.unwrap_or(0.0), seeds };
         self.open.insert(body.experiment, open);
+    }
+
+    fn promote(&mut self, body: &CandidatePromoted) {
+        let CandidatePromoted { experiment, seeds, .. } = *body;
+        self.belief.asked.insert(experiment, seeds.end());
+        self.belief.open = Some(Promotion { experiment, seeds, allowance: body.allowance.unwrap_or(0.0) });
+        let Purpose::Challenge { against, test, alpha, look, .. } = body.purpose else { return };
+        self.belief.tests = test;
+        match &mut self.belief.challenge {
+            Some(challenge) => challenge.looks = look,
+            none => {
+                let standing = self.pool.iter().find(|standing| standing.experiment == experiment);
+                *none = standing.map(|standing| Challenge {
+                    experiment,
+                    name: standing.name.clone(),
+                    program: standing.program,
+                    against,
+                    test,
+                    alpha,
+                    looks: look,
+                });
+            }
+        }
+    }
+
+    fn measure(&mut self, body: &VerificationRecorded) {
+        self.belief.open = None;
+        self.spent += body.spend;
+        match &body.outcome {
+            Verified::Measured { tasks, fitness, values, interval } => {
+                let (tasks, values) = (tasks.clone(), values.clone());
+                let measured = Measured { tasks, fitness: *fitness, values, interval: *interval };
+                self.belief.measured.insert(body.experiment, measured);
+            }
+            Verified::Failed { why } => drop(self.belief.failed.insert(body.experiment, why.clone())),
+        }
     }
 
     pub(crate) fn settle(&mut self, body: &ExperimentRecorded) {
         let Some(open) = self.open.remove(&body.experiment) else { return };
         self.spent += body.spend;
-        self.dearest = self.dearest.max(body.spend.flops);
+        self.dearest = self.dearest.max(body.spend.flops / f64::from(open.seeds));
         let why = match &body.ending {
             Ending::Ranked { .. } => None,
             Ending::Unranked { why }

@@ -2,7 +2,7 @@
 
 use move37_core::ExperimentId;
 use move37_events::Fact;
-use move37_events::facts::{AnalystFact, Brief, EngineerFact, ResearcherFact, Spend, TrainerFact};
+use move37_events::facts::{AnalystFact, Brief, EngineerFact, ResearcherFact, Spend, Stage, TrainerFact};
 
 /// Memory owes nothing, so nothing comes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) fn end(fact: &Fact) -> Option<End> {
         Fact::Engineer(EngineerFact::ExperimentAbandoned(body)) => {
             (body.experiment, body.brief.clone(), unspent, How::Abandoned(body.why.clone()))
         }
-        Fact::Trainer(TrainerFact::TrainingFailed(body)) => {
+        Fact::Trainer(TrainerFact::TrainingFailed(body)) if body.stage == Stage::Explore => {
             (body.experiment, body.brief.clone(), body.spend, How::TrainingFailed(body.why.clone()))
         }
         Fact::Analyst(AnalystFact::InsightRecorded(body)) => {

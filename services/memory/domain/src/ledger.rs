@@ -14,9 +14,10 @@ impl Memory {
         }
     }
 
-    /// FLOPs reserved for experiments in flight.
+    /// FLOPs reserved for experiments and a promotion in flight.
     fn reserved(&self) -> f64 {
-        self.open.values().map(|open| open.allowance).sum()
+        let promoted = self.belief.open.as_ref().map_or(0.0, |open| open.allowance);
+        self.open.values().map(|open| open.allowance).sum::<f64>() + promoted
     }
 
     /// Evolved experiments in flight.
@@ -25,13 +26,20 @@ impl Memory {
         u32::try_from(evolved.count()).unwrap_or(u32::MAX)
     }
 
-    /// FLOPs to reserve for the next experiment, where the budget limits them: as much as the dearest so far, and
+    /// FLOPs to reserve for the next experiment, where the budget limits them: as much per seed as the dearest so far, and
     /// before any was measured an estimate from the configuration.
     pub(crate) fn allowance(&self, campaign: &Campaign) -> Option<f64> {
+        let seeds = f64::from(self.seeds_of(campaign, self.seeds == 0));
         campaign.budget.flops.map(|_| match self.dearest > 0.0 {
-            true => self.dearest,
-            false => estimate(campaign),
+            true => self.dearest * seeds,
+            false => estimate(campaign) * seeds,
         })
+    }
+
+    /// Seeds per task of an experiment.
+    pub(crate) fn seeds_of(&self, campaign: &Campaign, baseline: bool) -> u32 {
+        let training = &campaign.training;
+        (if baseline { training.baseline_seeds } else { training.seeds }).max(1)
     }
 
     /// Whether an allowance fits into what is left.
@@ -43,7 +51,7 @@ impl Memory {
     }
 }
 
-/// FLOPs of training one candidate on every task and seed, by the rule of six FLOPs per parameter and token, with a
+/// FLOPs of training one candidate on every task with one seed, by the rule of six FLOPs per parameter and token, with a
 /// mixer of four square projections.
 fn estimate(campaign: &Campaign) -> f64 {
     let (model, training) = (&campaign.model, &campaign.training);
@@ -51,6 +59,5 @@ fn estimate(campaign: &Campaign) -> f64 {
     let block = 4.0 * d * d + 3.0 * d * f64::from(model.swiglu);
     let parameters = f64::from(model.layers) * block + 256.0 * d;
     let positions: f64 = campaign.tasks.iter().map(|task| f64::from(task.sequence)).sum();
-    let runs = f64::from(training.seeds.max(1));
-    6.0 * parameters * positions * f64::from(training.batch) * f64::from(training.steps) * runs
+    6.0 * parameters * positions * f64::from(training.batch) * f64::from(training.steps)
 }

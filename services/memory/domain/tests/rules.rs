@@ -1,6 +1,8 @@
 //! Memory's rules, one per test.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod belief;
+
 use move37_core::testing::{Given, given};
 use move37_core::{Ctx, Decider, ExperimentId, Timestamp};
 use move37_events::facts::{

@@ -3,14 +3,14 @@
 use move37_core::{Ctx, Decider, ExperimentId, Key};
 use move37_events::Fact;
 use move37_events::facts::{
-    Campaign, CandidateAdmitted, Checkpoint, EngineerFact, Outcome as Ended, RunDeclined, RunDispatched, RunFact,
-    RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced, Seeds, Spend, Stage, TrainerFact,
-    TrainingFailed, TrainingScheduled,
+    Campaign, CandidateAdmitted, CandidatePromoted, Checkpoint, EngineerFact, MemoryFact, Outcome as Ended,
+    RunDeclined, RunDispatched, RunFact, RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced,
+    Seeds, Spend, Stage, TrainerFact, TrainingFailed, TrainingScheduled,
 };
 
 use crate::effects::Effect;
 use crate::input::{Input, Outcome};
-use crate::state::{Found, Phase, Run, Told, Trainer, Training};
+use crate::state::{Found, Phase, Run, StageOf, Told, Trainer, Training};
 use crate::{plan, summary};
 
 /// Why an input made no fact. All of the trainer's are early: they wait for what comes first.
@@ -22,6 +22,9 @@ pub enum Rejection {
     /// The campaign has not been followed yet.
     #[error("the campaign of experiment {0} has not been followed yet")]
     NotStarted(ExperimentId),
+    /// The candidate has not been trained so far that it could be promoted.
+    #[error("experiment {0} has not been trained yet")]
+    NotTrained(ExperimentId),
     /// The run has not been dispatched yet, as far as the own chain tells.
     #[error("run {0} has not been dispatched yet")]
     NotDispatched(RunId),
@@ -30,7 +33,10 @@ pub enum Rejection {
 impl move37_core::Rejection for Rejection {
     fn is_early(&self) -> bool {
         match self {
-            Rejection::OutOfOrder(_) | Rejection::NotStarted(_) | Rejection::NotDispatched(_) => true,
+            Rejection::OutOfOrder(_)
+            | Rejection::NotStarted(_)
+            | Rejection::NotTrained(_)
+            | Rejection::NotDispatched(_) => true,
         }
     }
 }
@@ -50,6 +56,7 @@ impl Decider for Trainer {
                 followed.map(|fact| fact.map(Into::into)).map_err(|error| Rejection::OutOfOrder(error.to_string()))
             }
             Input::Fact { fact: Fact::Engineer(EngineerFact::CandidateAdmitted(body)), .. } => self.take_on(body),
+            Input::Fact { fact: Fact::Memory(MemoryFact::CandidatePromoted(body)), .. } => self.promote(body),
             Input::Fact { id, fact: Fact::Run(RunFact::RunFinished(body)) } => self.finished(&id.key, body),
             Input::Fact { id, fact: Fact::Run(RunFact::RunDeclined(body)) } => self.declined(&id.key, body),
             Input::Fact { fact: Fact::Trainer(_), .. } => Ok(self.next()),
@@ -82,7 +89,8 @@ impl Trainer {
         let Some(campaign) = self.following.campaign() else {
             return Err(Rejection::NotStarted(body.experiment));
         };
-        if self.open.contains_key(&body.experiment) || self.ended.contains(&body.experiment) {
+        let of = StageOf { experiment: body.experiment, stage: Stage::Explore };
+        if self.open.contains_key(&of) || self.ended.contains(&body.experiment) {
             return Ok(None);
         }
         Ok(Some(match self.following.stopped() {
@@ -93,6 +101,35 @@ impl Trainer {
                     .into()
             }
             None => scheduled(campaign, body).into(),
+        }))
+    }
+
+    /// A candidate that was trained before is to be trained with fresh seeds.
+    fn promote(&self, body: &CandidatePromoted) -> Decision {
+        let early = || Rejection::NotTrained(body.experiment);
+        let campaign = self.following.campaign().ok_or_else(early)?;
+        let trained = self.trained.get(&body.experiment).ok_or_else(early)?;
+        if trained.promoted >= body.seeds.end() {
+            return Ok(None);
+        }
+        if trained.promoted < body.seeds.first {
+            return Err(early());
+        }
+        Ok(Some(match self.following.stopped() {
+            Some(reason) => TrainingFailed {
+                experiment: body.experiment,
+                stage: body.stage,
+                seeds: body.seeds.end(),
+                brief: Some(trained.scheduled.brief.clone()),
+                why: format!("the campaign was stopped: {reason}"),
+                spend: Spend::default(),
+            }
+            .into(),
+            None => {
+                let runs = plan::runs(campaign, body.experiment, body.stage, body.seeds);
+                let runs = runs.into_iter().map(|run| run.id).collect();
+                TrainingScheduled { stage: body.stage, seeds: body.seeds, runs, ..trained.scheduled.clone() }.into()
+            }
         }))
     }
 
@@ -179,7 +216,8 @@ impl Trainer {
             let why = format!("{attempts} attempts were lost, the last because {}", run.why);
             return Some(RunFailed { run: run.id.clone(), attempt, why, spend }.into());
         }
-        summary::training_completed(training).map(Into::into)
+        let earlier = self.trained.get(&training.scheduled.experiment).map_or(&[][..], |trained| &trained.results);
+        summary::training_completed(self.following.campaign()?, training, earlier).map(Into::into)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Taking the trainer's own facts in.
 
 use move37_core::ExperimentId;
-use move37_events::facts::{Spend, TrainerFact, TrainingScheduled};
+use move37_events::facts::{Spend, Stage, TrainerFact, TrainingScheduled};
 
 use crate::plan;
-use crate::state::{Phase, Run, Told, Trainer, Training};
+use crate::state::{Phase, Run, StageOf, Told, Trained, Trainer, Training};
 
 impl Trainer {
     pub(crate) fn fold(&mut self, event: &TrainerFact) {
@@ -48,7 +48,7 @@ impl Trainer {
                     *spend += body.spend;
                     run.phase = Phase::Over;
                 }
-                if let Some(training) = plan::experiment_of(&body.run).and_then(|id| self.open.get_mut(&id)) {
+                if let Some(training) = plan::named(&body.run).and_then(|named| self.open.get_mut(&named.of)) {
                     training.failure = Some(format!("run {} failed: {}", body.run, body.why));
                 }
             }
@@ -57,8 +57,30 @@ impl Trainer {
                     run.told = Told::Stop;
                 }
             }
-            TrainerFact::TrainingCompleted(body) => self.end(body.experiment),
-            TrainerFact::TrainingFailed(body) => self.end(body.experiment),
+            TrainerFact::TrainingCompleted(body) => {
+                let of = StageOf { experiment: body.experiment, stage: body.stage };
+                let ended = self.open.remove(&of).map(|training| training.scheduled);
+                match body.stage {
+                    Stage::Explore => {
+                        self.ended.insert(body.experiment);
+                        self.trained.extend(ended.map(|scheduled| {
+                            (body.experiment, Trained { scheduled, promoted: 0, results: Vec::new() })
+                        }));
+                    }
+                    Stage::Verify => {
+                        if let Some(trained) = self.trained.get_mut(&body.experiment) {
+                            trained.results = body.runs.clone();
+                        }
+                    }
+                }
+            }
+            TrainerFact::TrainingFailed(body) => {
+                self.open.remove(&StageOf { experiment: body.experiment, stage: body.stage });
+                match body.stage {
+                    Stage::Explore => drop(self.ended.insert(body.experiment)),
+                    Stage::Verify => self.promoted(body.experiment, body.seeds),
+                }
+            }
         }
     }
 
@@ -79,11 +101,15 @@ impl Trainer {
         };
         let runs = planned.into_iter().map(waiting).collect();
         let training = Training { scheduled: body.clone(), runs, failure: None, spend: Spend::default() };
-        self.open.insert(body.experiment, training);
+        if body.stage == Stage::Verify {
+            self.promoted(body.experiment, body.seeds.end());
+        }
+        self.open.insert(StageOf { experiment: body.experiment, stage: body.stage }, training);
     }
 
-    fn end(&mut self, experiment: ExperimentId) {
-        self.open.remove(&experiment);
-        self.ended.insert(experiment);
+    fn promoted(&mut self, experiment: ExperimentId, seeds: u32) {
+        if let Some(trained) = self.trained.get_mut(&experiment) {
+            trained.promoted = trained.promoted.max(seeds);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use move37_core::{Draw, ExperimentId};
 use move37_events::facts::{Campaign, Job, Model, RunId, Seeds, Stage, Task, TrainingScheduled};
 
-use crate::state::Run;
+use crate::state::{Run, StageOf};
 
 /// One run of the plan: a task and a seed number.
 pub(crate) struct Planned<'a> {
@@ -47,7 +47,23 @@ pub(crate) fn job(campaign: &Campaign, scheduled: &TrainingScheduled, run: &Run)
     })
 }
 
-/// The experiment that a run's name states.
-pub(crate) fn experiment_of(run: &RunId) -> Option<ExperimentId> {
-    run.0.split('-').next()?.parse().ok().map(ExperimentId)
+/// What a run's name states.
+pub(crate) struct Named {
+    pub(crate) of: StageOf,
+    pub(crate) seed: u32,
+}
+
+/// Read a run's name: `<experiment>-<stage>-<task>-<seed>`.
+pub(crate) fn named(run: &RunId) -> Option<Named> {
+    let (of, seed) = (stage_of(&run.0)?, run.0.rsplit('-').next()?.parse().ok()?);
+    Some(Named { of, seed })
+}
+
+/// The stage that a text begins with: `<experiment>-<stage>`.
+pub(crate) fn stage_of(text: &str) -> Option<StageOf> {
+    let mut parts = text.split('-');
+    let experiment = parts.next()?.parse().ok().map(ExperimentId)?;
+    let stage = parts.next()?;
+    let stage = [Stage::Explore, Stage::Verify].into_iter().find(|known| known.to_string() == stage)?;
+    Some(StageOf { experiment, stage })
 }

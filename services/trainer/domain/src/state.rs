@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{ExperimentId, Key};
 use move37_events::Following;
-use move37_events::facts::{Checkpoint, RunId, RunResult, Spend, TrainingScheduled};
+use move37_events::facts::{Checkpoint, RunId, RunResult, Spend, Stage, TrainingScheduled};
 use serde::{Deserialize, Serialize};
 
 use crate::plan;
@@ -14,9 +14,29 @@ use crate::plan;
 pub struct Trainer {
     pub(crate) following: Following,
     /// Trainings under way.
-    pub(crate) open: BTreeMap<ExperimentId, Training>,
-    /// Experiments whose training has ended.
+    pub(crate) open: BTreeMap<StageOf, Training>,
+    /// Experiments whose training has ended, in the stage explore.
     pub(crate) ended: BTreeSet<ExperimentId>,
+    /// What was trained: a promotion trains the same text again, with fresh seeds.
+    pub(crate) trained: BTreeMap<ExperimentId, Trained>,
+}
+
+/// A stage of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StageOf {
+    pub(crate) experiment: ExperimentId,
+    pub(crate) stage: Stage,
+}
+
+/// A candidate that was trained in the stage explore.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Trained {
+    /// What was scheduled last.
+    pub(crate) scheduled: TrainingScheduled,
+    /// Seeds that its verification was asked for, in all.
+    pub(crate) promoted: u32,
+    /// Results of its verification, in order.
+    pub(crate) results: Vec<RunResult>,
 }
 
 /// A training under way.
@@ -101,17 +121,38 @@ pub(crate) enum Found<'a> {
 
 impl Trainer {
     pub(crate) fn find(&self, run: &RunId) -> Found<'_> {
-        let Some(experiment) = plan::experiment_of(run) else { return Found::Past };
-        let Some(training) = self.open.get(&experiment) else {
-            return if self.ended.contains(&experiment) { Found::Past } else { Found::NotYet };
+        let Some(named) = plan::named(run) else { return Found::Past };
+        if let Some(training) = self.open.get(&named.of)
+            && let Some(run) = training.runs.iter().find(|known| known.id == *run)
+        {
+            return Found::Open(training, run);
+        }
+        let past = match named.of.stage {
+            Stage::Explore => self.open.contains_key(&named.of) || self.ended.contains(&named.of.experiment),
+            Stage::Verify => {
+                self.trained.get(&named.of.experiment).is_some_and(|trained| named.seed < trained.promoted)
+            }
         };
-        let run = training.runs.iter().find(|known| known.id == *run);
-        run.map_or(Found::Past, |run| Found::Open(training, run))
+        if past { Found::Past } else { Found::NotYet }
     }
 
     pub(crate) fn run_mut(&mut self, run: &RunId) -> Option<(&mut Spend, &mut Run)> {
-        let training = self.open.get_mut(&plan::experiment_of(run)?)?;
+        let training = self.open.get_mut(&plan::named(run)?.of)?;
         let run = training.runs.iter_mut().find(|known| known.id == *run)?;
         Some((&mut training.spend, run))
+    }
+}
+
+// Keys of JSON objects are texts: `<experiment>-<stage>`, as in the names of runs.
+impl Serialize for StageOf {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}-{}", self.experiment, self.stage))
+    }
+}
+
+impl<'de> Deserialize<'de> for StageOf {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<StageOf, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        plan::stage_of(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} names no stage")))
     }
 }

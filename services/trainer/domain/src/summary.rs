@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use move37_events::facts::{
-    ResultSummary, RunCompleted, RunResult, Spend, TaskScore, TrainerFact, TrainingCompleted, TrainingScheduled,
+    Campaign, Interval, ResultSummary, RunCompleted, RunResult, Spend, Stage, TaskScore, TrainerFact,
+    TrainingCompleted, TrainingScheduled,
 };
+use move37_statistics as statistics;
 
 use crate::decide::failed;
 use crate::state::{Phase, Run, Training};
@@ -18,7 +20,7 @@ pub(crate) fn completed(scheduled: &TrainingScheduled, run: &Run, result: &RunRe
 }
 
 fn unbelievable(scheduled: &TrainingScheduled, run: &Run, result: &RunResult) -> Option<String> {
-    if !(result.value.is_finite() && result.validation_loss.is_finite()) {
+    if !(measured(scheduled.stage, result).is_finite() && result.validation_loss.is_finite()) {
         Some("its result is not a finite number".to_owned())
     } else if result.program != scheduled.program {
         let (got, wanted) = (result.program.short(), scheduled.program.short());
@@ -30,13 +32,26 @@ fn unbelievable(scheduled: &TrainingScheduled, run: &Run, result: &RunResult) ->
     }
 }
 
-/// The training's end, once every run has its result.
-pub(crate) fn training_completed(training: &Training) -> Option<TrainingCompleted> {
+/// The value that a stage is about: on test data in the stage verify, where the worker could measure it.
+fn measured(stage: Stage, result: &RunResult) -> f64 {
+    match stage {
+        Stage::Explore => result.value,
+        Stage::Verify => result.test.unwrap_or(result.value),
+    }
+}
+
+/// The training's end, once every run has its result; results of earlier looks come first.
+pub(crate) fn training_completed(
+    campaign: &Campaign,
+    training: &Training,
+    earlier: &[RunResult],
+) -> Option<TrainingCompleted> {
     let result = |run: &Run| match &run.phase {
         Phase::Completed(result) => Some(result.as_ref().clone()),
         Phase::Waiting | Phase::Dispatched(_) | Phase::Over => None,
     };
-    let runs: Vec<RunResult> = training.runs.iter().map(result).collect::<Option<_>>()?;
+    let new: Vec<RunResult> = training.runs.iter().map(result).collect::<Option<_>>()?;
+    let runs: Vec<RunResult> = earlier.iter().cloned().chain(new).collect();
     let scheduled = &training.scheduled;
     let (parameters, flops) = (scheduled.parameters, scheduled.flops);
     Some(TrainingCompleted {
@@ -47,30 +62,30 @@ pub(crate) fn training_completed(training: &Training) -> Option<TrainingComplete
         program: scheduled.program,
         baseline: scheduled.baseline,
         parent: scheduled.parent,
-        results: ResultSummary { tasks: scores(&runs), parameters, flops },
+        results: ResultSummary { tasks: scores(campaign, scheduled.stage, &runs), parameters, flops },
         runs,
         spend: training.spend,
     })
 }
 
-/// Mean and standard error of each task over its seeds.
-fn scores(runs: &[RunResult]) -> BTreeMap<String, TaskScore> {
+/// Each task over its seeds.
+fn scores(campaign: &Campaign, stage: Stage, runs: &[RunResult]) -> BTreeMap<String, TaskScore> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for run in runs {
-        values.entry(&run.task).or_default().push(run.value);
+        values.entry(&run.task).or_default().push(measured(stage, run));
     }
-    values.into_iter().map(|(task, values)| (task.to_owned(), score(&values))).collect()
+    let confidence = campaign.belief.confidence;
+    values.into_iter().map(|(task, values)| (task.to_owned(), score(values, confidence))).collect()
 }
 
-fn score(values: &[f64]) -> TaskScore {
+fn score(values: Vec<f64>, confidence: f64) -> TaskScore {
     let n = values.len() as f64;
-    let value = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0);
+    let interval = statistics::interval(&values, confidence);
     TaskScore {
-        value,
-        standard_error: (values.len() > 1).then(|| (variance / n).sqrt()),
+        value: statistics::mean(&values),
+        standard_error: statistics::deviation(&values).map(|deviation| deviation / n.sqrt()),
         seeds: u32::try_from(values.len()).unwrap_or(u32::MAX),
-        values: values.to_vec(),
-        interval: None,
+        interval: interval.map(|within| Interval { low: within.low, high: within.high, confidence }),
+        values,
     }
 }

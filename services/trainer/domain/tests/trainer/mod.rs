@@ -4,6 +4,7 @@ mod control;
 mod losses;
 mod results;
 mod scheduling;
+mod verifying;
 
 use move37_core::testing::{Given, given};
 use move37_core::{CampaignId, Ctx, Decider, Hash, Timestamp};
