@@ -8,9 +8,15 @@ pub fn sequential() -> Campaign {
     let mut campaign = sample::campaign();
     campaign.tasks.truncate(1);
     campaign.budget = Budget { experiments: 3, failures: 9, flops: Some(1e13) };
+    seeded(campaign)
+}
+
+/// The same with several runs at a time, whose order is left to machines, and records that are confirmed.
+pub fn confirming() -> Campaign {
+    let mut campaign = sequential();
     campaign.training.baseline_seeds = 2;
     campaign.belief = promoting();
-    seeded(campaign)
+    campaign
 }
 
 /// Three lanes, two tasks, two seeds.

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod campaigns;
+mod confirming;
 mod replay;
 mod roles;
 mod several_lanes;
