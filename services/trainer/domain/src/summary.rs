@@ -32,11 +32,11 @@ fn unbelievable(scheduled: &TrainingScheduled, run: &Run, result: &RunResult) ->
     }
 }
 
-/// The value that a stage is about: on test data in the stage verify, where the worker could measure it.
+/// The value that a stage is about: on test data in the stage verify, and no number where none was measured there.
 fn measured(stage: Stage, result: &RunResult) -> f64 {
     match stage {
         Stage::Explore => result.value,
-        Stage::Verify => result.test.unwrap_or(result.value),
+        Stage::Verify => result.test.unwrap_or(f64::NAN),
     }
 }
 
