@@ -5,6 +5,8 @@ use std::path::Path;
 
 use move37_core::Hash;
 use move37_events::facts::{Campaign, Corpus, Schedule, Task, TaskKind};
+use move37_statistics::Spending;
+use move37_statistics::sequential::Plan;
 use move37_training::{Error, data};
 
 use super::Config;
@@ -163,9 +165,19 @@ fn unbelievable(campaign: &Campaign) -> Option<String> {
     if !belief.confirm {
         return None;
     }
-    let grows = belief.looks.windows(2).all(|pair| pair[0] < pair[1]);
-    if belief.looks.first().is_none_or(|first| *first < 2) || !grows {
-        return Some(format!("belief.looks must grow from 2 seeds or more, and is {:?}", belief.looks));
+    let plan = match Plan::new(&belief.looks) {
+        Ok(plan) => plan,
+        Err(error) => return Some(format!("belief.looks cannot be: {error}")),
+    };
+    // The last test has the smallest share.
+    let smallest = Spending { alpha: belief.alpha, tests: belief.promotions }.share(belief.promotions);
+    if belief.promotions > 0 && !plan.reachable(smallest) {
+        return Some(format!(
+            "{} seeds cannot confirm a record with the error of {smallest:.1e} that the last of belief.promotions = {} \
+             may have: add a later look to belief.looks, or promote fewer",
+            plan.last(),
+            belief.promotions
+        ));
     }
     (campaign.training.baseline_seeds < 2).then(|| {
         "nothing can be promoted without knowing how far seeds spread: set training.baseline_seeds to 2 or more, or \
@@ -195,4 +207,30 @@ pub fn failed_to(error: Error) -> Failure {
         Error::Checkpoint(_) | Error::Cancelled { .. } => "",
     };
     Failure::failed(format!("failed to {error}{next}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use move37_events::facts::Belief;
+    use move37_testkit::sample;
+
+    use super::*;
+
+    fn with(looks: &[u32], promotions: u32) -> Option<String> {
+        let mut campaign = sample::campaign();
+        campaign.training.baseline_seeds = 5;
+        campaign.belief = Belief { confirm: true, looks: looks.to_vec(), promotions, ..campaign.belief };
+        unbelievable(&campaign)
+    }
+
+    #[test]
+    fn looks_that_can_never_confirm_are_refused() {
+        assert_eq!(with(&[3, 6, 12], 200), None);
+        assert!(with(&[3, 5], 8).unwrap().contains("a confirmation needs 6 to 48"));
+        // 6 seeds against 6: at best one way in 924.
+        assert_eq!(with(&[3, 6], 8), None);
+        assert!(with(&[3, 6], 30).unwrap().starts_with("6 seeds cannot confirm a record with the error of 4.2e-4"));
+    }
 }
