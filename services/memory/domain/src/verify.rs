@@ -115,7 +115,9 @@ impl Memory {
     /// The next promotion, where one is due and affordable and none is under way.
     pub(crate) fn promotion(&self, campaign: &Campaign) -> Option<MemoryFact> {
         let belief = &self.belief;
-        if !campaign.belief.confirm || belief.open.is_some() || belief.challenge.is_some() {
+        // A campaign of no experiments is a store of baselines: it looks for no record.
+        let looks_for_records = campaign.belief.confirm && campaign.budget.experiments > 0;
+        if !looks_for_records || belief.open.is_some() || belief.challenge.is_some() {
             return None;
         }
         let Baseline::Known(baseline) = &self.baseline else { return None };
@@ -243,6 +245,8 @@ impl Memory {
         };
         Some(if !campaign.belief.confirm {
             "its configuration asks for no confirmation".to_owned()
+        } else if campaign.budget.experiments == 0 {
+            "it measured its seed programs alone".to_owned()
         } else if let Some(why) = self.belief.failed.get(&baseline.experiment) {
             format!("the baseline was not verified: {why}")
         } else if self.belief.tests > 0 {

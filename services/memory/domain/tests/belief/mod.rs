@@ -6,6 +6,8 @@ use move37_events::facts::{
 
 use super::*;
 
+mod renamed;
+
 /// The baseline's fitness by fresh seed.
 const BASELINE: [f64; 6] = [0.44, 0.48, 0.5, 0.5, 0.52, 0.56];
 
@@ -317,6 +319,17 @@ fn a_campaign_without_a_confirmed_record_says_why() {
     let mut story = Story::measured(with_budget(1, 2, None));
     story.insight(3, 0.9);
     assert_eq!(last(&story), "its configuration asks for no confirmation");
+}
+
+#[test]
+fn a_store_of_baselines_promotes_nothing() {
+    let mut story = Story::new(Campaign { belief: sample::belief(), ..with_budget(0, 9, None) });
+    story.insight(1, 0.5);
+    story.insight(2, 0.9);
+    assert_eq!(story.promoted().len(), 0);
+    let closed = story.closed().unwrap();
+    assert_eq!(closed.reason, CloseReason::Finished);
+    assert_eq!(closed.unconfirmed.as_deref(), Some("it measured its seed programs alone"));
 }
 
 #[test]
