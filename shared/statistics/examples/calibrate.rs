@@ -5,9 +5,10 @@
 //! cargo run --release -p move37-statistics --example calibrate -- values.json
 //! ```
 //!
-//! The file is what `move37 baselines --json` prints, or `{"task": [values]}` with higher values better. "All together" is the
-//! fitness in units of noise over all that the file holds. Exit code 1: a bound is not met.
+//! The file is what `move37 baselines --json` prints, or `{"task": [values]}` with higher values better. "All tasks" is the
+//! fitness in units of noise over all tasks of a program. Exit code 1: a bound is not met.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 /// Effects that power is told for, in deviations.
 const EFFECTS: [f64; 3] = [0.5, 1.0, 2.0];
-/// Runs of all tasks together that are made of the given ones.
+/// Runs of all tasks that are made of the given ones.
 const TOGETHER: usize = 400;
 /// A false-alarm rate may be shown to be at most so many times the nominal one.
 const ALLOWED: f64 = 1.5;
@@ -42,11 +43,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if tasks.is_empty() {
         return Err(format!("{path} has no task with at least 2 values").into());
     }
-    if tasks.len() > 1 {
-        let runs: Vec<&[f64]> = tasks.iter().map(|(_, runs)| runs.as_slice()).collect();
-        let together = together(&runs, TOGETHER, &mut Chance::of(runs[0]));
-        tasks.push(("all together".to_owned(), together));
-    }
+    tasks.extend(all_tasks(&tasks));
     println!("looks at {:?} seeds, noise floor from {} runs", options.setting.plan.looks(), options.setting.store);
     let met = [false_alarms(&options, &tasks), false_records(&options, &tasks)];
     power(&options, &tasks);
@@ -135,6 +132,19 @@ fn power(options: &Options, tasks: &[Task]) {
             }
         }
     }
+}
+
+/// The fitness of each program that has several tasks.
+fn all_tasks(tasks: &[Task]) -> Vec<Task> {
+    let mut programs: BTreeMap<&str, Vec<&[f64]>> = BTreeMap::new();
+    for (name, runs) in tasks {
+        programs.entry(name.split_once(", ").map_or("", |(_, program)| program)).or_default().push(runs);
+    }
+    let several = programs.into_iter().filter(|(_, runs)| runs.len() > 1);
+    let of_program = |(program, runs): (&str, Vec<&[f64]>)| {
+        (format!("all tasks {program}").trim_end().to_owned(), together(&runs, TOGETHER, &mut Chance::of(runs[0])))
+    };
+    several.map(of_program).collect()
 }
 
 fn word(met: bool) -> &'static str {
