@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod engine;
 mod failure;
+mod interrupt;
 mod journal;
 mod output;
 mod place;

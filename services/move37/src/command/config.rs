@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::failure::{Answer, Failure};
 use crate::output;
 
@@ -24,6 +24,9 @@ enum Action {
         /// Campaign file
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// A configuration that comes with the binary, instead of a file
+        #[arg(long, value_name = "NAME", conflicts_with = "config")]
+        profile: Option<Profile>,
         /// Print JSON instead of TOML
         #[arg(long)]
         json: bool,
@@ -47,8 +50,8 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     match &arguments.action {
-        Action::Show { config, json } => {
-            let config = config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        Action::Show { config, profile, json } => {
+            let config = Config::named(config.as_deref(), *profile)?;
             match json {
                 true => output::json(&json!(config)),
                 false => output::line(config.to_toml().trim_end()),

@@ -1,6 +1,7 @@
 //! `run`: a campaign from its start, or from where it was left. On a laptop all services are in this process; on a
 //! cluster they run by themselves, and this process starts the campaign and follows it.
 
+mod cost;
 mod examine;
 mod follow;
 mod opening;
@@ -37,6 +38,7 @@ pub use self::opening::Opening;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  move37 run --experiments 6 --seed 7\n  \
     move37 run --config campaign.toml --text my-texts/ --json\n  \
+    move37 run --profile verify-340m --text my-texts/ --dry-run\n  \
     move37 run --kafka localhost:9092 --experiments 100 --lanes 8\n\n\
     Without Kafka all services are in this process, and Ctrl-C leaves in good order; with it the services run by\n\
     themselves, this process only follows, and Ctrl-C ends nothing but the following. A campaign that is not over is\n\

@@ -1,32 +1,65 @@
-//! `train`: one training run of one candidate.
+//! `train`: one training run of one candidate, or a recorded run again.
+
+mod compare;
+mod keep;
+mod recorded;
+mod watch;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use move37_core::CampaignId;
+use move37_trainer::worker::job_spec;
+use move37_training::Error;
 use move37_training::model::Dims;
 use move37_training::profile::LAPTOP;
-use move37_training::run::{self, Cancel, JobSpec, Measured, Observer, RunOutcome, Training};
+use move37_training::run::{self, Cancel, JobSpec, Measured, RunOutcome, Trainer, Training};
 use move37_training::task::{Metric, TaskSpec};
 use serde_json::json;
 
+use self::compare::Comparison;
+use self::keep::Keep;
+pub use self::recorded::{Recorded, fetch, recorded};
+pub use self::watch::Watch;
 use super::layer::Layer;
 use crate::config::{Text, failed_to};
 use crate::engine::processors;
 use crate::failure::{Answer, Failure};
+use crate::interrupt;
+use crate::journal::pick;
 use crate::output;
+use crate::place::Place;
 use crate::seeds;
-use crate::state::StateDir;
 use crate::view::{count, duration, flops, number};
 
-/// Train one candidate once, on one task with one seed
+/// Train one candidate once, on one task with one seed; or a campaign's run again
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  move37 train mixer.py --task mqar --steps 100\n  \
-    move37 train mixer.py --task bytes --text my-texts/ --out weights.safetensors")]
+    move37 train mixer.py --task bytes --text my-texts/ --out weights.safetensors\n  \
+    move37 train --from 3-explore-mqar-0 --campaign campaign-1\n\n\
+    The same job gives the same curve, bit for bit, with the same binary, CPU features, device and number of threads. A run\n\
+    that was interrupted or killed goes on from its last checkpoint, with the curve that it would have had. --from trains a\n\
+    recorded run from its own fact and holds curve and value against the recorded ones: exit code 1 where they differ.")]
 pub struct Arguments {
     /// The candidate: a PyTorch file with one nn.Module
-    #[arg(value_name = "FILE.py")]
-    file: PathBuf,
+    #[arg(value_name = "FILE.py", required_unless_present = "from")]
+    file: Option<PathBuf>,
+    /// Train this run of a campaign again: its name (3-explore-mqar-0), or EXPERIMENT/TASK/SEED (3/mqar/0)
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "class", "args", "task", "text", "steps", "batch",
+        "sequence", "d_model", "layers", "learning_rate", "seed", "test"])]
+    from: Option<String>,
+    /// The campaign of --from; the newest if left out
+    #[arg(long, value_name = "NAME", requires = "from")]
+    campaign: Option<CampaignId>,
+    /// How far points of the curve (nats) and values may be apart where the platform is not that of --from
+    #[arg(long, value_name = "X", default_value_t = 0.05, requires = "from")]
+    tolerance: f64,
+    /// Seconds between two checkpoints
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    checkpoint_every: f64,
+    /// Do not go on from a checkpoint of the same job
+    #[arg(long)]
+    fresh: bool,
     #[command(flatten)]
     layer: Layer,
     /// What to train on
@@ -66,7 +99,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    state: StateDir,
+    place: Place,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -81,23 +114,90 @@ enum Kind {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let job = job(arguments)?;
-    let mut watch = Watch::new(arguments.json, job.training.steps);
-    let trained = run::train(&job, &arguments.state.data(), None, &mut watch, &Cancel::default());
-    watch.bar.finish_and_clear();
-    let (outcome, trainer) = trained.map_err(failed_to)?;
+    let recorded = arguments.from.as_deref().map(|run| find(arguments, run)).transpose()?;
+    let data = arguments.place.state().data();
+    let job = match &recorded {
+        None => job(arguments)?,
+        Some(recorded) => {
+            fetch(&recorded.job, &data)?;
+            let threads = arguments.threads.unwrap_or(recorded.result.platform.threads.max(1) as usize);
+            job_spec(&recorded.job, threads)
+        }
+    };
+    let Some((resumed, outcome, trainer)) = trained(arguments, &job)? else { return Ok(Answer::No) };
     if let Some(path) = &arguments.out {
         trainer.save(path).map_err(failed_to)?;
     }
-    match arguments.json {
-        true => output::json(&json!({ "job": job, "outcome": outcome, "weights": arguments.out })),
-        false => print(arguments, &outcome),
+    let compared = recorded.map(|of| (Comparison::new(&of.result, &outcome, arguments.tolerance), of.run));
+    if arguments.json {
+        let mut value = json!({ "job": job, "outcome": outcome, "weights": arguments.out, "resumed_from": resumed });
+        if let Some((comparison, run)) = &compared {
+            value["run"] = json!(run);
+            value["same"] = json!(comparison.same());
+            value["comparison"] = json!(comparison);
+        }
+        output::json(&value);
+    } else {
+        print(arguments, &outcome);
+        compared.iter().flat_map(|(comparison, _)| comparison.lines()).for_each(output::line);
     }
-    Ok(Answer::Yes)
+    Ok(Answer::from_bool(compared.is_none_or(|(comparison, _)| comparison.same())))
+}
+
+/// Train, from where an earlier process was; none where somebody interrupted it.
+fn trained(arguments: &Arguments, job: &JobSpec) -> Result<Option<(Option<u32>, RunOutcome, Trainer)>, Failure> {
+    let state = arguments.place.state();
+    let mut keep = Keep::new(state.root(), job, Duration::from_secs_f64(arguments.checkpoint_every));
+    let from = if arguments.fresh { None } else { keep.found()? };
+    let resumed = from.as_ref().map(|from| from.step());
+    let steps = job.training.steps;
+    if let (Some(step), false) = (resumed, arguments.json) {
+        output::line(format!("going on after step {step} of {steps}; --fresh begins anew"));
+    }
+    let mut watch = Watch::new(arguments.json, steps, resumed.unwrap_or(0), Some(keep));
+    let cancel = Cancel::default();
+    interrupt::cancels(&cancel);
+    let trained = run::train(job, &state.data(), from.as_ref(), &mut watch, &cancel);
+    watch.bar.finish_and_clear();
+    match (trained, watch.keep()) {
+        (Err(Error::Cancelled { step }), keep) => {
+            let kept = keep.and_then(Keep::step);
+            let next =
+                kept.map_or("nothing is kept".to_owned(), |kept| format!("the same command goes on after step {kept}"));
+            match arguments.json {
+                true => output::json(&json!({ "interrupted": step, "kept": kept })),
+                false => output::line(format!("interrupted after step {step} of {steps}: {next}")),
+            }
+            Ok(None)
+        }
+        (trained, keep) => {
+            let (outcome, trainer) = trained.map_err(failed_to)?;
+            keep.inspect(|keep| keep.forget());
+            Ok(Some((resumed, outcome, trainer)))
+        }
+    }
+}
+
+/// The run that --from names.
+fn find(arguments: &Arguments, run: &str) -> Result<Recorded, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let book = runtime.block_on(arguments.place.read())?;
+    let view = pick(&book, arguments.campaign.as_ref())?;
+    recorded::find(recorded(&book, &view.id), run, &view.id)
+}
+
+/// A length of time.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(_) => Ok(seconds),
+        Err(_) => Err("give a number of seconds from 0".to_owned()),
+    }
 }
 
 fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
-    let source = seeds::read(&arguments.file)?;
+    let file = arguments.file.as_deref().ok_or_else(|| Failure::usage("name a PyTorch file, or a run with --from"))?;
+    let source = seeds::read(file)?;
     let dims = LAPTOP.dims;
     let training = LAPTOP.training;
     Ok(JobSpec {
@@ -122,7 +222,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
 }
 
 fn task(arguments: &Arguments) -> Result<TaskSpec, Failure> {
-    let data = arguments.state.data();
+    let data = arguments.place.state().data();
     match arguments.task {
         Kind::Mqar => Ok(TaskSpec::Mqar {
             vocabulary: LAPTOP.recall_vocabulary,
@@ -151,15 +251,18 @@ fn print(arguments: &Arguments, outcome: &RunOutcome) {
         output::line(told("test", outcome.metric, test));
     }
     output::line(format!(
-        "{} parameters, {} tokens, {} in {} on {} with {} thread(s)",
+        "{} parameters, {} tokens, {} in {}",
         count(outcome.parameters),
         count(outcome.tokens),
         flops(outcome.flops),
-        duration(Duration::from_secs_f64(outcome.seconds)),
-        outcome.platform.device,
-        outcome.platform.threads
+        duration(Duration::from_secs_f64(outcome.seconds))
     ));
+    let platform = &outcome.platform;
     output::line(format!("curve {}  program {}", outcome.curve_hash, outcome.program));
+    output::line(format!(
+        "platform {}, {}, {}, {} thread(s)",
+        platform.binary, platform.device, platform.features, platform.threads
+    ));
     if let Some(path) = &arguments.out {
         output::line(format!("weights written to {}", path.display()));
     }
@@ -176,34 +279,5 @@ fn told(part: &str, metric: Metric, found: &Measured) -> String {
         (Metric::Macro, _) => {
             format!("{part} accuracy {value} over classes, {} over tokens, loss {}", number(accuracy), number(loss))
         }
-    }
-}
-
-/// Shows steps and losses while a run lasts.
-struct Watch {
-    bar: ProgressBar,
-    drawn: Instant,
-}
-
-impl Watch {
-    fn new(quiet: bool, steps: u32) -> Watch {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(u64::from(steps)) };
-        let template = "  {bar:20.cyan} step {pos}/{len} · {msg} · {eta} to go";
-        let style = ProgressStyle::with_template(template).expect("the template is well formed");
-        Watch { bar: bar.with_style(style.progress_chars("━╸ ")), drawn: Instant::now() }
-    }
-}
-
-impl Observer for Watch {
-    fn step(&mut self, step: u32, loss: f32, _elapsed: Duration) {
-        self.bar.set_position(u64::from(step));
-        if self.drawn.elapsed() > Duration::from_millis(100) {
-            self.drawn = Instant::now();
-            self.bar.set_message(format!("loss {}", number(f64::from(loss))));
-        }
-    }
-
-    fn validating(&mut self) {
-        self.bar.set_message("validating");
     }
 }

@@ -3,10 +3,12 @@
 mod defaults;
 mod difference;
 mod file;
+mod profile;
 mod resolve;
 mod wish;
 
 pub use difference::difference;
 pub use file::Config;
+pub use profile::Profile;
 pub use resolve::{Text, failed_to, resolve};
 pub use wish::Wish;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use move37_core::Hash;
 use move37_events::facts::{Campaign, TaskKind};
 
-use super::{Config, Text, difference, resolve};
+use super::{Config, Profile, Text, difference, resolve};
 use crate::failure::Failure;
 use crate::seeds;
 
@@ -15,6 +15,9 @@ pub struct Wish {
     /// Campaign file (TOML); flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A configuration that comes with the binary, instead of a file; flags override it
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    profile: Option<Profile>,
     /// Experiments, beyond the seed programs, that reach an insight; 0 measures the seed programs alone
     #[arg(long, value_name = "N")]
     experiments: Option<u32>,
@@ -38,7 +41,7 @@ pub struct Wish {
 impl Wish {
     /// The file with the flags over it.
     pub fn config(&self) -> Result<Config, Failure> {
-        let mut config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let mut config = Config::named(self.config.as_deref(), self.profile)?;
         config.budget.experiments = self.experiments.unwrap_or(config.budget.experiments);
         if let Some(seeds) = self.seeds {
             let baseline = config.training.baseline_seeds.unwrap_or(config.training.seeds);
@@ -54,7 +57,7 @@ impl Wish {
 
     /// How the wish contradicts a campaign that is under way, if it does. What is not asked for contradicts nothing.
     pub fn contradiction(&self, there: &Campaign, data: &Path) -> Result<Option<String>, Failure> {
-        if self.config.is_some() {
+        if self.config.is_some() || self.profile.is_some() {
             let wished = resolve(&self.config()?, data, &mut |_| {})?;
             return Ok(difference(there, &wished));
         }

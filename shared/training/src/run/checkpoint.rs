@@ -11,7 +11,7 @@ use move37_tensor::optim::State;
 use move37_tensor::weights;
 use serde::{Deserialize, Serialize};
 
-use super::{JobSpec, Platform, Trainer};
+use super::{Platform, Trainer};
 use crate::Error;
 
 /// Version of the note that this build writes, and the newest that it reads.
@@ -72,7 +72,7 @@ impl super::State for Snapshot<'_> {
         let (job, task) = (self.trainer.job(), self.trainer.task());
         let note = Note {
             format: FORMAT,
-            job: digest(job),
+            job: job.digest(),
             program: Hash::of(job.source.as_bytes()),
             data: task.data_hash(),
             seed: job.seed,
@@ -133,7 +133,7 @@ impl Checkpoint {
             format!("it belongs to data {}, not {}", note.data.short(), data.short())
         } else if note.seed != job.seed {
             format!("it belongs to seed {}, not {}", note.seed, job.seed)
-        } else if note.job != digest(job) {
+        } else if note.job != job.digest() {
             "it belongs to a run with other settings".to_owned()
         } else if note.step > job.training.steps {
             format!("it has {} steps, the run only {}", note.step, job.training.steps)
@@ -198,10 +198,4 @@ impl History {
         }
         whole
     }
-}
-
-/// Digest of what a run does; with how many threads is told by its platform.
-fn digest(job: &JobSpec) -> Hash {
-    let job = JobSpec { threads: 0, ..job.clone() };
-    Hash::of(&serde_json::to_vec(&job).expect("a job is numbers and texts"))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use move37_candidate::language::ArgValue;
+use move37_core::Hash;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
@@ -76,6 +77,12 @@ pub struct Training {
 }
 
 impl JobSpec {
+    /// Digest of what the run does; with how many threads is told by its platform.
+    pub fn digest(&self) -> Hash {
+        let job = JobSpec { threads: 0, ..self.clone() };
+        Hash::of(&serde_json::to_vec(&job).expect("a job is numbers and texts"))
+    }
+
     /// Tokens of so many steps over sequences of this length.
     pub(super) fn tokens(&self, steps: u32, length: usize) -> u64 {
         u64::from(steps) * (self.training.batch * length) as u64

@@ -1,19 +1,16 @@
 //! `candidate export`: the folder, and the weights of a run that is trained again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use move37_candidate::language::{Dims, Options, Traced, trace};
-use move37_events::Fact;
-use move37_events::facts::{Job, RunId, RunResult, TaskKind, TrainerFact};
+use move37_events::facts::{Job, RunId, RunResult};
 use move37_trainer::worker::job_spec;
-use move37_training::data::{SHAKESPEARE, shakespeare};
-use move37_training::run::{Cancel, Observer, train};
+use move37_training::run::{Cancel, train};
 use serde_json::json;
 
 use super::Export;
 use super::load::{LOADER, config};
+use crate::command::train::{Recorded, Watch, fetch, recorded};
 use crate::config::failed_to;
 use crate::failure::{Answer, Failure};
 use crate::journal::pick;
@@ -24,7 +21,7 @@ pub async fn run(arguments: &Export) -> Result<Answer, Failure> {
     let book = arguments.place.read().await?;
     let view = pick(&book, arguments.campaign.as_ref())?;
     let (ordinal, experiment) = find(&view, &arguments.experiment)?;
-    let (run, job, result) = chosen(&book, &view, ordinal, experiment, arguments.run.as_deref())?;
+    let Recorded { run, job, result } = chosen(&book, &view, ordinal, experiment, arguments.run.as_deref())?;
     let traced = traced(&job)?;
     let name = experiment.name().unwrap_or("layer");
     let folder = arguments.out.clone().unwrap_or_else(|| PathBuf::from(name));
@@ -78,23 +75,13 @@ fn chosen(
     ordinal: u32,
     experiment: &Experiment,
     wanted: Option<&str>,
-) -> Result<(RunId, Job, RunResult), Failure> {
+) -> Result<Recorded, Failure> {
     let trained = experiment.trained.as_ref().ok_or_else(|| Failure::failed("the experiment was not trained"))?;
-    let mut jobs: Vec<(RunId, Job)> = Vec::new();
-    for entry in book.of(&view.id) {
-        if let Fact::Trainer(TrainerFact::RunDispatched(fact)) = &entry.fact
-            && fact.job.experiment.0 == ordinal
-            && !jobs.iter().any(|(run, _)| *run == fact.run)
-        {
-            jobs.push((fact.run.clone(), fact.job.clone()));
-        }
-    }
-    let result = |job: &Job| trained.runs.iter().find(|r| r.task == job.task.name && r.seed == job.seed_number);
-    let mut known: Vec<_> =
-        jobs.into_iter().filter_map(|(run, job)| result(&job).cloned().map(|r| (run, job, r))).collect();
+    let mut known: Vec<Recorded> =
+        recorded(book, &view.id).into_iter().filter(|recorded| recorded.job.experiment.0 == ordinal).collect();
     // In the order of the results, so that the first is the same in every log of this campaign.
-    known.sort_by_key(|(_, _, of)| trained.runs.iter().position(|r| r == of));
-    let names: Vec<String> = known.iter().map(|(run, ..)| run.to_string()).collect();
+    known.sort_by_key(|known| trained.runs.iter().position(|r| *r == known.result));
+    let names: Vec<String> = known.iter().map(|known| known.run.to_string()).collect();
     let place = match wanted {
         None => known.first().map(|_| 0),
         Some(wanted) => names.iter().position(|name| name == wanted),
@@ -124,34 +111,14 @@ fn traced(job: &Job) -> Result<Traced, Failure> {
 
 /// Train the run again, write the model, and say what it is worth now.
 fn again(job: &Job, result: &RunResult, data: &Path, file: &Path, quiet: bool) -> Result<f64, Failure> {
-    if let TaskKind::Bytes { corpus } = &job.task.kind
-        && corpus.hash.to_string() == SHAKESPEARE
-    {
-        shakespeare(data).map_err(failed_to)?;
-    }
+    fetch(job, data)?;
     let spec = job_spec(job, result.platform.threads.max(1) as usize);
-    let mut watch = Watch::new(quiet, spec.training.steps);
+    let mut watch = Watch::new(quiet, spec.training.steps, 0, None);
     let trained = train(&spec, data, None, &mut watch, &Cancel::default());
-    watch.0.finish_and_clear();
+    watch.bar.finish_and_clear();
     let (outcome, trainer) = trained.map_err(failed_to)?;
     trainer.save(file).map_err(failed_to)?;
     Ok(outcome.value)
-}
-
-struct Watch(ProgressBar);
-
-impl Watch {
-    fn new(quiet: bool, steps: u32) -> Watch {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(u64::from(steps)) };
-        let style = ProgressStyle::with_template("  training again {bar:20.cyan} step {pos}/{len} · {eta} to go");
-        Watch(bar.with_style(style.expect("the template is well formed").progress_chars("━╸ ")))
-    }
-}
-
-impl Observer for Watch {
-    fn step(&mut self, step: u32, _: f32, _: Duration) {
-        self.0.set_position(u64::from(step));
-    }
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {

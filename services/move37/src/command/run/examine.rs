@@ -6,6 +6,7 @@ use move37_candidate::language::Dims;
 use move37_events::facts::{Campaign, SeedProgram};
 use serde_json::json;
 
+use super::cost::Cost;
 use crate::command::check::LENGTH;
 use crate::config::{Wish, resolve};
 use crate::engine::share_cores;
@@ -68,6 +69,8 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
     })?;
     let reports: Vec<_> = campaign.programs.iter().map(|program| examine(&campaign, program)).collect();
     let admitted = reports.iter().all(|report| report.admitted);
+    let (slots, threads) = share_cores(&campaign);
+    let cost = Cost::of(&campaign, &state.data(), threads as usize)?;
     if json {
         let programs: Vec<_> = campaign
             .programs
@@ -75,10 +78,11 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
             .zip(&reports)
             .map(|(program, report)| json!({ "name": program.name, "gate": report }))
             .collect();
-        output::json(&json!({ "kind": "dry_run", "admitted": admitted, "campaign": campaign, "programs": programs }));
+        output::json(
+            &json!({ "kind": "dry_run", "admitted": admitted, "campaign": campaign, "programs": programs, "cost": cost }),
+        );
         return Ok(Answer::from_bool(admitted));
     }
-    let (slots, threads) = share_cores(&campaign);
     let runs = campaign.tasks.len() as u32 * campaign.training.seeds;
     output::line(format!(
         "would train {} seed programs and {} experiments, {runs} run(s) each of {} steps, {slots} at a time with {threads} thread(s)",
@@ -98,6 +102,7 @@ pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Fail
         };
         output::line(format!("  program  {:<24} {line}", program.name));
     }
+    cost.lines().iter().for_each(output::line);
     output::line("nothing was started");
     Ok(Answer::from_bool(admitted))
 }

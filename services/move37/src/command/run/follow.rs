@@ -6,6 +6,7 @@ use super::Opened;
 use super::silence::Silence;
 use crate::engine::Services;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// How often progress is drawn.
 const TICK: Duration = Duration::from_millis(500);
@@ -62,7 +63,7 @@ pub async fn follow(opened: &mut Opened, mut help: Help<'_>) -> Result<Ending, F
                     reporter.note(&hint);
                 }
             }
-            () = interrupted() => {
+            () = interrupt::asked() => {
                 reporter.note(match help {
                     Help::Here(_) => "interrupted: finishing what is being written ..",
                     Help::There(_) => "interrupted: the campaign goes on, only the following ends",
@@ -71,20 +72,4 @@ pub async fn follow(opened: &mut Opened, mut help: Help<'_>) -> Result<Ending, F
             }
         }
     }
-}
-
-/// Ctrl-C, or a polite request to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
