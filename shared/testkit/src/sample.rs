@@ -6,10 +6,10 @@ use move37_core::{EventId, ExperimentId, Hash};
 use move37_events::Fact;
 use move37_events::facts::{
     Basis, Belief, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity,
-    Corpus, Cost, CurvePoint, Equalise, Expectation, FitnessScored, Formula, GatePolicy, GateReport, Growth, Insight,
-    InsightRecorded, Interval, Left, Memory, Model, Nearest, ParentSampled, Platform, Proof, Provenance,
-    RecurrentState, ResultSummary, RunResult, Sampling, Schedule, Scored, SeedProgram, Sizes, Spend, Stage, Standing,
-    Task, TaskKind, TaskScore, Term, Training, TrainingCompleted,
+    Corpus, Cost, CurvePoint, Early, EarlyMode, Equalise, Expectation, FitnessScored, Formula, GatePolicy, GateReport,
+    Growth, Implausible, Insight, InsightRecorded, Interval, Left, Memory, Model, Nearest, ParentSampled, Platform,
+    Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Schedule, Scored, SeedProgram, Sizes, Spend,
+    Stage, Standing, Task, TaskKind, TaskScore, Term, Training, TrainingCompleted, Watch,
 };
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
@@ -60,6 +60,18 @@ pub fn campaign() -> Campaign {
         },
         sampling: Sampling { pool: 50, parents: 10, references_to: 50, references: 4 },
         belief: Belief { confirm: false, ..belief() },
+        watch: watch(),
+    }
+}
+
+/// Runs are watched, and judged early without being stopped.
+pub fn watch() -> Watch {
+    Watch {
+        slow: Some(3.0),
+        least_seconds: 60.0,
+        implausible: Some(Implausible { language: 0.5, others: 0.1 }),
+        peers: 3,
+        early: Early { mode: EarlyMode::Shadow, at: vec![0.5], quantile: 0.5, least: 3 },
     }
 }
 

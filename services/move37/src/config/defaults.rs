@@ -1,13 +1,13 @@
 //! What a campaign is unless told otherwise: sizes that suit a laptop.
 
-use move37_events::facts::{Complexity, Equalise, Formula, Schedule};
+use move37_events::facts::{Complexity, EarlyMode, Equalise, Formula, Schedule};
 use move37_events::genome::Genome;
 use move37_training::profile::LAPTOP;
 use move37_training::run;
 
 use super::file::{
     BeliefSection, BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection,
-    TrainingSection,
+    TrainingSection, WatchSection,
 };
 
 impl Default for Config {
@@ -24,6 +24,7 @@ impl Default for Config {
             gate: GateSection::default(),
             sampling: SamplingSection::default(),
             belief: BeliefSection::default(),
+            watch: WatchSection::default(),
             tasks: TaskSection::laptop(),
         }
     }
@@ -126,6 +127,22 @@ impl Default for BeliefSection {
             promotions: 8,
             alpha: 0.05,
             looks: vec![3, 6, 12],
+        }
+    }
+}
+
+impl Default for WatchSection {
+    fn default() -> WatchSection {
+        WatchSection {
+            slow: 3.0,
+            least_seconds: 60.0,
+            implausible_language: 0.5,
+            implausible_others: 0.1,
+            peers: 3,
+            early: EarlyMode::Shadow,
+            early_at: vec![0.5, 0.75],
+            early_quantile: 0.8,
+            early_peers: 8,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use move37_events::facts::{
-    Belief, Budget, Complexity, Equalise, Formula, GatePolicy, Model, Sampling, Schedule, Training,
+    Belief, Budget, Complexity, Early, EarlyMode, Equalise, Formula, GatePolicy, Implausible, Model, Sampling,
+    Schedule, Training, Watch,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct Config {
     pub sampling: SamplingSection,
     /// What it takes to believe a result.
     pub belief: BeliefSection,
+    /// Which runs are stopped before their end.
+    pub watch: WatchSection,
     /// What candidates are trained on.
     pub tasks: Vec<TaskSection>,
 }
@@ -161,6 +164,32 @@ pub struct BeliefSection {
     pub looks: Vec<u32>,
 }
 
+/// Which runs are stopped before their end, besides those that diverge; the baseline never is. Peers of a run are the
+/// completed runs of the same task and stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchSection {
+    /// How many times the median time of its peers a run may take; 0: as long as it likes.
+    pub slow: f64,
+    /// What a run may take at least, in seconds.
+    pub least_seconds: f64,
+    /// On a language, a loss below this share of the lowest that any peer ever had is not believed; 0: every loss is.
+    pub implausible_language: f64,
+    /// On any other task, a mean loss of a run's first twentieth below this share of the lowest of its peers' is not
+    /// believed; 0: every loss is.
+    pub implausible_others: f64,
+    /// Peers without which nothing is judged.
+    pub peers: u32,
+    /// Stopping runs by the curves of earlier ones: "off", "shadow" (what it would have saved and lost is recorded) or "on".
+    pub early: EarlyMode,
+    /// Shares of a run's steps at which it is judged, each within (0, 1).
+    pub early_at: Vec<f64>,
+    /// It is stopped where its loss is above this quantile of its peers' at the same step.
+    pub early_quantile: f64,
+    /// Nothing is stopped early before so many peers were completed.
+    pub early_peers: u32,
+}
+
 /// A training task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -278,5 +307,24 @@ impl From<&BeliefSection> for Belief {
     fn from(section: &BeliefSection) -> Belief {
         let BeliefSection { fitness, confidence, confirm, promote, promotions, alpha, looks } = section.clone();
         Belief { fitness, confidence, confirm, promote, promotions, alpha, looks }
+    }
+}
+
+impl From<&WatchSection> for Watch {
+    fn from(section: &WatchSection) -> Watch {
+        let WatchSection { slow, least_seconds, implausible_language: language, implausible_others: others, .. } =
+            *section;
+        Watch {
+            slow: (slow > 0.0).then_some(slow),
+            least_seconds,
+            implausible: (language > 0.0 || others > 0.0).then_some(Implausible { language, others }),
+            peers: section.peers,
+            early: Early {
+                mode: section.early,
+                at: section.early_at.clone(),
+                quantile: section.early_quantile,
+                least: section.early_peers,
+            },
+        }
     }
 }

@@ -77,6 +77,7 @@ pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Resu
         gate: (&config.gate).into(),
         sampling: (&config.sampling).into(),
         belief: (&config.belief).into(),
+        watch: (&config.watch).into(),
     };
     check(&campaign)?;
     Ok(campaign)

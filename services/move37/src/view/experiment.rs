@@ -218,6 +218,7 @@ impl Experiment {
             | TrainerFact::RunUnplaced(_)
             | TrainerFact::RunPaused(_)
             | TrainerFact::RunLost(_)
+            | TrainerFact::RunSpared(_)
             | TrainerFact::TrainingFailed(_) => {}
         }
     }

@@ -265,6 +265,15 @@ fn of_trainer(fact: &TrainerFact) -> String {
         TrainerFact::RunFailed(fact) => format!("run {} failed: {}", fact.run, one_line(&fact.why, WIDTH)),
         TrainerFact::RunLost(fact) => format!("run {} lost: {}", fact.run, one_line(&fact.why, WIDTH)),
         TrainerFact::RunStopped(fact) => format!("run {} stopped: {}", fact.run, one_line(&fact.why, WIDTH)),
+        TrainerFact::RunSpared(fact) => format!(
+            "run {} would have been stopped at step {}: its loss {} was above {} of {} earlier runs; it ended at {}",
+            fact.run,
+            fact.step,
+            number(fact.loss),
+            number(fact.bound),
+            fact.runs,
+            number(fact.last)
+        ),
         TrainerFact::TrainingCompleted(fact) => format!("trained: {}", results(&fact.results)),
         TrainerFact::TrainingFailed(fact) => format!("training failed: {}", one_line(&fact.why, WIDTH)),
     }

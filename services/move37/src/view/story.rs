@@ -53,6 +53,7 @@ fn word(fact: &Fact) -> Option<&'static str> {
             | TrainerFact::RunDispatched(_)
             | TrainerFact::RunUnplaced(_)
             | TrainerFact::RunPaused(_)
+            | TrainerFact::RunSpared(_)
             | TrainerFact::RunCompleted(_) => None,
         },
         Fact::Run(fact) => match fact {

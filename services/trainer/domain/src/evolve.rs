@@ -52,6 +52,7 @@ impl Trainer {
                     training.failure = Some(format!("run {} failed: {}", body.run, body.why));
                 }
             }
+            TrainerFact::RunSpared(_) => {}
             TrainerFact::RunStopped(body) => {
                 if let Some((_, run)) = self.run_mut(&body.run) {
                     run.told = Told::Stop;

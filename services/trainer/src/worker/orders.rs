@@ -42,6 +42,7 @@ impl Orders {
             TrainerFact::CampaignFollowed(_)
             | TrainerFact::TrainingScheduled(_)
             | TrainerFact::RunDispatched(_)
+            | TrainerFact::RunSpared(_)
             | TrainerFact::TrainingCompleted(_)
             | TrainerFact::TrainingFailed(_) => return,
         };

@@ -182,6 +182,7 @@ impl<B: Backend> Service for WorkerService<B> {
             | TrainerFact::RunCompleted(_)
             | TrainerFact::RunFailed(_)
             | TrainerFact::RunStopped(_)
+            | TrainerFact::RunSpared(_)
             | TrainerFact::TrainingCompleted(_)
             | TrainerFact::TrainingFailed(_) => false,
         };

@@ -125,6 +125,8 @@ pub struct Campaign {
     pub sampling: Sampling,
     /// What it takes to believe a result.
     pub belief: Belief,
+    /// Which runs are stopped before their end.
+    pub watch: Watch,
 }
 
 /// Totals of a campaign.
@@ -346,4 +348,56 @@ pub enum Formula {
     /// Six standard deviations of the baseline over its seeds: a difference counts by how far it stands out.
     #[default]
     Noise,
+}
+
+/// Which runs are stopped before their end, besides those that diverge. The baseline never is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Watch {
+    /// How many times the median time of its completed peers (same task, same stage) a run may take; none: as long as it
+    /// likes.
+    pub slow: Option<f64>,
+    /// What a run may take at least, in seconds.
+    pub least_seconds: f64,
+    /// Losses that nobody believes; none: every loss is believed.
+    pub implausible: Option<Implausible>,
+    /// Completed peers without which nothing is judged.
+    pub peers: u32,
+    /// Stopping runs by the curves of earlier ones.
+    pub early: Early,
+}
+
+/// Losses that nobody believes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Implausible {
+    /// On a language: a loss below this share of the lowest that any completed peer ever had.
+    pub language: f64,
+    /// On any other task: a first point of the curve, the mean loss of a run's first twentieth, below this share of the
+    /// lowest first point of the completed peers.
+    pub others: f64,
+}
+
+/// Stopping a run by the curves of earlier completed runs of the same task and stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Early {
+    /// Whether.
+    pub mode: EarlyMode,
+    /// Shares of a run's steps at which it is judged, each within (0, 1).
+    pub at: Vec<f64>,
+    /// It is stopped where its loss is above this quantile of the earlier ones' at the same step.
+    pub quantile: f64,
+    /// Nothing is stopped before so many runs were completed.
+    pub least: u32,
+}
+
+/// Whether runs are stopped by the curves of earlier ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyMode {
+    /// No.
+    Off,
+    /// No, but what stopping would have saved and lost is recorded.
+    #[default]
+    Shadow,
+    /// Yes.
+    On,
 }

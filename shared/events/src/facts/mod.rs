@@ -14,8 +14,8 @@ mod trainer;
 pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Insight, InsightRecorded, Scored, Term};
 pub use campaign::{
     Belief, Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed,
-    CampaignStarted, CampaignStopped, CommandId, Complexity, Corpus, Equalise, Followed, Formula, GatePolicy, Model,
-    Sampling, Schedule, SeedProgram, Task, TaskKind, Training,
+    CampaignStarted, CampaignStopped, CommandId, Complexity, Corpus, Early, EarlyMode, Equalise, Followed, Formula,
+    GatePolicy, Implausible, Model, Sampling, Schedule, SeedProgram, Task, TaskKind, Training, Watch,
 };
 pub use common::{
     Brief, Expectation, Interval, Provenance, ResultSummary, RunId, Seeds, Sizes, Spend, Stage, TaskScore,
@@ -35,6 +35,6 @@ pub use runs::{
     RunFinished, RunResult, WorkerJoined, WorkerLeft, WorkerWithdrew,
 };
 pub use trainer::{
-    Job, RunCompleted, RunDispatched, RunFailed, RunLost, RunPaused, RunStopped, RunUnplaced, TrainerFact,
+    Job, RunCompleted, RunDispatched, RunFailed, RunLost, RunPaused, RunSpared, RunStopped, RunUnplaced, TrainerFact,
     TrainingCompleted, TrainingFailed, TrainingScheduled,
 };

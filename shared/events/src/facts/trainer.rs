@@ -22,6 +22,7 @@ fact_set! {
         RunFailed = "run.failed" v 1 about run;
         RunLost = "run.lost" v 1 about run;
         RunStopped = "run.stopped" v 1 about run;
+        RunSpared = "run.spared" v 1 about run;
         TrainingCompleted = "training.completed" v 1 about experiment;
         TrainingFailed = "training.failed" v 1 about experiment;
     }
@@ -180,6 +181,30 @@ pub struct RunStopped {
     pub attempt: u32,
     /// Why, with the evidence.
     pub why: String,
+}
+
+/// A completed run would have been stopped early, had that been on: what stopping it would have saved and lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSpared {
+    /// Run.
+    pub run: RunId,
+    /// Step at which it would have been stopped.
+    pub step: u32,
+    /// Its loss there.
+    pub loss: f64,
+    /// The loss that it is above.
+    pub bound: f64,
+    /// Earlier runs that the bound comes from.
+    pub runs: u32,
+    /// Share of its steps that stopping would have saved.
+    pub saved: f64,
+    /// Its last loss.
+    pub last: f64,
+    /// Earlier runs whose last loss was higher: it would have been stopped although it came to be better than these.
+    pub wronged: u32,
+    /// How much lower its last loss is than the lowest of the earlier runs; 0 where it is not: what stopping it would have
+    /// lost for good.
+    pub regret: f64,
 }
 
 /// All runs of an experiment's stage completed.

@@ -254,6 +254,18 @@ pub fn trainer() -> Vec<TrainerFact> {
         }
         .into(),
         RunStopped { run: run(), attempt: 1, why: "the campaign was stopped".to_owned() }.into(),
+        RunSpared {
+            run: run(),
+            step: 10,
+            loss: 3.5,
+            bound: 3.25,
+            runs: 8,
+            saved: 0.5,
+            last: 2.5,
+            wronged: 3,
+            regret: 0.125,
+        }
+        .into(),
         sample::trained(3, child(), &[("bytes", 2.5), ("mqar", 0.4)]).into(),
         TrainingFailed {
             experiment: ExperimentId(3),

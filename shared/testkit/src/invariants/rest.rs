@@ -59,7 +59,10 @@ impl Open {
     fn book(&mut self, fact: &TrainerFact) {
         match fact {
             // Its worker still has to let go of it.
-            TrainerFact::CampaignFollowed(_) | TrainerFact::RunPaused(_) | TrainerFact::RunStopped(_) => {}
+            TrainerFact::CampaignFollowed(_)
+            | TrainerFact::RunPaused(_)
+            | TrainerFact::RunStopped(_)
+            | TrainerFact::RunSpared(_) => {}
             TrainerFact::TrainingScheduled(body) => drop(self.trainings.insert((body.experiment, body.stage))),
             TrainerFact::TrainingCompleted(body) => drop(self.trainings.remove(&(body.experiment, body.stage))),
             TrainerFact::TrainingFailed(body) => drop(self.trainings.remove(&(body.experiment, body.stage))),

@@ -63,7 +63,7 @@ impl Runs {
             TrainerFact::RunFailed(body) => (&body.run, body.attempt),
             TrainerFact::RunLost(body) => (&body.run, body.attempt),
             TrainerFact::RunStopped(body) => (&body.run, body.attempt),
-            TrainerFact::CampaignFollowed(_) | TrainerFact::TrainingScheduled(_) => return,
+            TrainerFact::CampaignFollowed(_) | TrainerFact::TrainingScheduled(_) | TrainerFact::RunSpared(_) => return,
             TrainerFact::TrainingCompleted(body) => return self.over(winner, body.experiment, body.stage, found),
             TrainerFact::TrainingFailed(body) => return self.over(winner, body.experiment, body.stage, found),
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use move37_core::ExperimentId;
-use move37_events::facts::{Campaign, Job, Task};
+use move37_events::facts::{Campaign, Job, Stage, Task};
 use move37_trainer::worker::job_spec;
 use move37_training::profile::LAPTOP;
 use move37_training::run::{JobSpec, Layer, Prediction, Trainer, predict};
@@ -110,6 +110,7 @@ fn one(campaign: &Campaign, task: &Task, data: &Path) -> Result<Prediction, Fail
     let program = campaign.programs.first().ok_or_else(|| Failure::usage("there is no program to start from"))?;
     let job = Job {
         experiment: ExperimentId(0),
+        stage: Stage::Explore,
         source: program.source.clone(),
         program: program.hash,
         model: campaign.model.clone(),
@@ -139,7 +140,7 @@ fn measured(campaign: &Campaign, threads: usize) -> Result<f64, Failure> {
         training: LAPTOP.training,
         seed: 1,
         threads,
-            measure_test: false,
+        measure_test: false,
     };
     let mut trainer = Trainer::new(&job, Path::new(".")).map_err(failed_to)?;
     // The first step fills caches and pools.

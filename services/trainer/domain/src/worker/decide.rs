@@ -77,6 +77,7 @@ impl Worker {
             | TrainerFact::RunFailed(_)
             | TrainerFact::RunStopped(_)
             | TrainerFact::TrainingCompleted(_)
+            | TrainerFact::RunSpared(_)
             | TrainerFact::TrainingFailed(_) => None,
         }
     }
