@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use move37_core::Hash;
-use move37_events::facts::{Campaign, Corpus, Schedule, Task, TaskKind};
+use move37_events::facts::{Campaign, Corpus, Implausible, Schedule, Task, TaskKind};
 use move37_statistics::Spending;
 use move37_statistics::sequential::Plan;
 use move37_training::{Error, data};
@@ -149,10 +149,27 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
     if let Some((name, value)) = numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
         return refuse(format!("{name} cannot be {value}"));
     }
-    match unbelievable(campaign) {
+    match unbelievable(campaign).or_else(|| unwatchable(campaign)) {
         Some(why) => refuse(why),
         None => Ok(()),
     }
+}
+
+/// What is wrong with the settings of the watch, if anything.
+fn unwatchable(campaign: &Campaign) -> Option<String> {
+    let watch = &campaign.watch;
+    let Implausible { language, others } = watch.implausible.unwrap_or(Implausible { language: 0.0, others: 0.0 });
+    let shares = [("watch.implausible_language", language), ("watch.implausible_others", others)];
+    if let Some((name, value)) = shares.iter().find(|(_, value)| !(0.0..1.0).contains(value)) {
+        return Some(format!("{name} is a share below 1, not {value}"));
+    }
+    if watch.slow.is_some_and(|slow| slow <= 1.0) || watch.least_seconds.is_nan() || watch.least_seconds < 0.0 {
+        return Some("watch.slow is 0 or more than 1, and watch.least_seconds no less than 0".to_owned());
+    }
+    if !(watch.early.at.iter().all(|at| *at > 0.0 && *at < 1.0) && (0.0..=1.0).contains(&watch.early.quantile)) {
+        return Some("watch.early_at and watch.early_quantile are shares between 0 and 1".to_owned());
+    }
+    None
 }
 
 /// What is wrong with the settings of belief, if anything.

@@ -33,7 +33,7 @@ pub fn count(value: u64) -> String {
 
 /// Floating-point operations with a unit: `3.2 GFLOP`.
 pub fn flops(value: f64) -> String {
-    let units = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let units = [(1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     match units.into_iter().find(|(size, _)| value >= *size) {
         Some((size, unit)) => format!("{:.1} {unit}FLOP", value / size),
         None => format!("{value:.0} FLOP"),
