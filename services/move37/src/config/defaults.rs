@@ -135,7 +135,8 @@ impl Default for WatchSection {
     fn default() -> WatchSection {
         WatchSection {
             slow: 3.0,
-            least_seconds: 60.0,
+            // What is over in less is not worth stopping, however busy the machine was.
+            least_seconds: 180.0,
             implausible_language: 0.5,
             implausible_others: 0.1,
             peers: 3,

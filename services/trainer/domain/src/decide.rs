@@ -3,14 +3,15 @@
 use move37_core::{Ctx, Decider, ExperimentId, Key};
 use move37_events::Fact;
 use move37_events::facts::{
-    Campaign, CandidateAdmitted, CandidatePromoted, Checkpoint, EngineerFact, MemoryFact, Outcome as Ended,
-    RunDeclined, RunDispatched, RunFact, RunFailed, RunFinished, RunId, RunLost, RunPaused, RunStopped, RunUnplaced,
-    Seeds, Spend, Stage, TrainerFact, TrainingFailed, TrainingScheduled,
+    Campaign, CandidateAdmitted, CandidatePromoted, Checkpoint, EngineerFact, MemoryFact, MetricsRecorded,
+    Outcome as Ended, RunDeclined, RunDispatched, RunFact, RunFailed, RunFinished, RunId, RunLost, RunPaused,
+    RunStopped, RunUnplaced, Seeds, Spend, Stage, TrainerFact, TrainingFailed, TrainingScheduled,
 };
 
 use crate::effects::Effect;
 use crate::input::{Input, Outcome};
 use crate::state::{Found, Phase, Run, StageOf, Told, Trainer, Training};
+use crate::watch::Running;
 use crate::{plan, summary};
 
 /// Why an input made no fact. All of the trainer's are early: they wait for what comes first.
@@ -59,6 +60,7 @@ impl Decider for Trainer {
             Input::Fact { fact: Fact::Memory(MemoryFact::CandidatePromoted(body)), .. } => self.promote(body),
             Input::Fact { id, fact: Fact::Run(RunFact::RunFinished(body)) } => self.finished(&id.key, body),
             Input::Fact { id, fact: Fact::Run(RunFact::RunDeclined(body)) } => self.declined(&id.key, body),
+            Input::Fact { id, fact: Fact::Run(RunFact::MetricsRecorded(body)) } => Ok(self.watched(&id.key, body)),
             Input::Fact { fact: Fact::Trainer(_), .. } => Ok(self.next()),
             Input::Fact { .. } => Ok(None),
             Input::Outcome(Outcome::SlotFound { run, dispatch, worker }) => Ok(self.placed(run, *dispatch, worker)),
@@ -186,8 +188,27 @@ impl Trainer {
         }
     }
 
-    /// What follows from the state alone, training by training.
+    /// A worker tells how a run goes: whether it is to be stopped.
+    fn watched(&self, worker: &Key, body: &MetricsRecorded) -> Option<TrainerFact> {
+        let Found::Open(training, run) = self.find(&body.run) else { return None };
+        let ours = dispatched(run, body.attempt) && run.phase == Phase::Dispatched(worker.clone());
+        if !ours || run.told == Told::Stop || training.scheduled.baseline {
+            return None;
+        }
+        let campaign = self.following.campaign()?;
+        let task = campaign.tasks.iter().find(|task| task.name == run.task)?;
+        let stage = training.scheduled.stage;
+        let peers = self.peers.get(&stage)?.get(&run.task)?;
+        let running = Running { task, stage, whole: run.checkpoint.is_none(), told: body };
+        let why = peers.judge(&campaign.watch, &running)?;
+        Some(RunStopped { run: run.id.clone(), attempt: run.attempt, why }.into())
+    }
+
+    /// What follows from the state alone: what the run that completed last was spared, then training by training.
     fn next(&self) -> Option<TrainerFact> {
+        if let Some(spared) = &self.spared {
+            return Some(spared.clone().into());
+        }
         self.open.values().find_map(|training| self.next_of(training))
     }
 

@@ -1,10 +1,10 @@
 //! Taking the trainer's own facts in.
 
 use move37_core::ExperimentId;
-use move37_events::facts::{Spend, Stage, TrainerFact, TrainingScheduled};
+use move37_events::facts::{EarlyMode, RunCompleted, Spend, Stage, TrainerFact, TrainingScheduled};
 
 use crate::plan;
-use crate::state::{Phase, Run, StageOf, Told, Trained, Trainer, Training};
+use crate::state::{Found, Phase, Run, StageOf, Told, Trained, Trainer, Training};
 
 impl Trainer {
     pub(crate) fn fold(&mut self, event: &TrainerFact) {
@@ -28,6 +28,7 @@ impl Trainer {
                 }
             }
             TrainerFact::RunCompleted(body) => {
+                self.compare(body);
                 if let Some((spend, run)) = self.run_mut(&body.run) {
                     *spend += body.spend;
                     run.phase = Phase::Completed(Box::new(body.result.clone()));
@@ -52,10 +53,13 @@ impl Trainer {
                     training.failure = Some(format!("run {} failed: {}", body.run, body.why));
                 }
             }
-            TrainerFact::RunSpared(_) => {}
+            TrainerFact::RunSpared(_) => self.spared = None,
             TrainerFact::RunStopped(body) => {
                 if let Some((_, run)) = self.run_mut(&body.run) {
                     run.told = Told::Stop;
+                }
+                if let Some(training) = plan::named(&body.run).and_then(|named| self.open.get_mut(&named.of)) {
+                    training.failure.get_or_insert_with(|| format!("run {} was stopped: {}", body.run, body.why));
                 }
             }
             TrainerFact::TrainingCompleted(body) => {
@@ -83,6 +87,20 @@ impl Trainer {
                 }
             }
         }
+    }
+
+    /// A run completed: judge it in the shadow by those before it, and remember it as one of them.
+    fn compare(&mut self, body: &RunCompleted) {
+        let Found::Open(training, run) = self.find(&body.run) else { return };
+        let Some(campaign) = self.following.campaign() else { return };
+        let (early, steps, stage) = (&campaign.watch.early, campaign.training.steps, training.scheduled.stage);
+        let whole = run.attempt == 1 && run.checkpoint.is_none();
+        let shadow = early.mode == EarlyMode::Shadow && stage == Stage::Explore && !training.scheduled.baseline;
+        let known = self.peers.get(&stage).and_then(|tasks| tasks.get(&run.task));
+        let spared = known.filter(|_| shadow).and_then(|peers| peers.spared(early, body, steps));
+        let task = run.task.clone();
+        self.spared = spared;
+        self.peers.entry(stage).or_default().entry(task).or_default().add(body, whole);
     }
 
     fn schedule(&mut self, body: &TrainingScheduled) {

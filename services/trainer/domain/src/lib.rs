@@ -11,6 +11,7 @@ mod input;
 mod plan;
 mod state;
 mod summary;
+mod watch;
 pub mod worker;
 
 pub use decide::Rejection;

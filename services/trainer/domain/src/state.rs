@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use move37_core::{ExperimentId, Key};
 use move37_events::Following;
-use move37_events::facts::{Checkpoint, RunId, RunResult, Spend, Stage, TrainingScheduled};
+use move37_events::facts::{Checkpoint, RunId, RunResult, RunSpared, Spend, Stage, TrainingScheduled};
 use serde::{Deserialize, Serialize};
 
 use crate::plan;
+use crate::watch::Peers;
 
 /// The trainer's state of one campaign.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub struct Trainer {
     pub(crate) ended: BTreeSet<ExperimentId>,
     /// What was trained: a promotion trains the same text again, with fresh seeds.
     pub(crate) trained: BTreeMap<ExperimentId, Trained>,
+    /// Completed runs by stage and task: what a run under way is judged by.
+    pub(crate) peers: BTreeMap<Stage, BTreeMap<String, Peers>>,
+    /// What early stopping would have done to the run that completed last, to be recorded.
+    pub(crate) spared: Option<RunSpared>,
 }
 
 /// A stage of an experiment.

@@ -5,6 +5,7 @@ mod losses;
 mod results;
 mod scheduling;
 mod verifying;
+mod watching;
 
 use move37_core::testing::{Given, given};
 use move37_core::{CampaignId, Ctx, Decider, Hash, Timestamp};
