@@ -73,6 +73,19 @@ pub enum Error {
         /// Train or validation.
         part: &'static str,
     },
+    /// A line of a JSONL file is not what is needed.
+    #[error("read {path}: line {line} {why}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it, and what it should be.
+        why: String,
+    },
+    /// A tokenizer is not to be had, or does not fit the text.
+    #[error("use the tokenizer: {0}")]
+    Tokenizer(String),
     /// The default text is not to be had.
     #[error("fetch the default text: {0}; give a text of your own with --text PATH")]
     Fetch(#[from] FetchError),

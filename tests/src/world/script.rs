@@ -89,8 +89,8 @@ fn train(job: &Job) -> Ended {
     }
     let x = f64::from(chance) / 255.0;
     let value = match &job.task.kind {
-        TaskKind::Bytes { .. } => 2.0 + 0.5 * x,
-        TaskKind::Mqar { .. } => 0.3 + 0.4 * x,
+        TaskKind::Bytes { .. } | TaskKind::Tokens { .. } => 2.0 + 0.5 * x,
+        TaskKind::Mqar { .. } | TaskKind::Mad { .. } | TaskKind::Examples { .. } => 0.3 + 0.4 * x,
     };
     Ended::Completed(Box::new(RunResult {
         task: job.task.name.clone(),

@@ -77,30 +77,29 @@ pub(crate) fn choose(campaign: &Campaign, results: &BTreeMap<String, TaskScore>)
 /// Why a task cannot tell candidates apart, if it cannot.
 fn indistinct(campaign: &Campaign, task: &Task, score: &TaskScore) -> Option<String> {
     let value = score.value;
-    match &task.kind {
-        TaskKind::Bytes { .. } => {
-            let guess = 256f64.ln();
-            if value <= TINY_LOSS {
-                Some(format!("the baseline's loss of {value:.4} nats leaves nothing to gain"))
-            } else if value >= UNTRAINED * guess {
-                Some(format!("the baseline's loss of {value:.4} nats is that of a uniform guess ({guess:.3})"))
-            } else {
-                None
-            }
-        }
-        TaskKind::Mqar { vocabulary, pairs } => {
-            // Answers come from the upper half of the vocabulary.
-            let chance = 2.0 / f64::from((*vocabulary).max(2));
-            let queries = f64::from(campaign.training.validation.max(1) * pairs.max(&1) * score.seeds.max(1));
-            let margin = CHANCE_MARGIN.max(3.0 * (chance * (1.0 - chance) / queries).sqrt());
-            if value >= CEILING {
-                Some(format!("the baseline's accuracy of {value:.4} leaves no room"))
-            } else if value <= chance + margin {
-                Some(format!("the baseline's accuracy of {value:.4} is no better than chance ({chance:.4})"))
-            } else {
-                None
-            }
-        }
+    let chance = task.kind.chance();
+    if !task.kind.higher_is_better() {
+        return if value <= TINY_LOSS {
+            Some(format!("the baseline's loss of {value:.4} nats leaves nothing to gain"))
+        } else if value >= UNTRAINED * chance {
+            Some(format!("the baseline's loss of {value:.4} nats is that of a uniform guess ({chance:.3})"))
+        } else {
+            None
+        };
+    }
+    let answers = match &task.kind {
+        TaskKind::Mqar { pairs, .. } => (*pairs).max(1),
+        // One answer for certain; where there are more, the margin is wider than it need be.
+        _ => 1,
+    };
+    let queries = f64::from(campaign.training.validation.max(1) * answers * score.seeds.max(1));
+    let margin = CHANCE_MARGIN.max(3.0 * (chance * (1.0 - chance) / queries).sqrt());
+    if value >= CEILING {
+        Some(format!("the baseline's accuracy of {value:.4} leaves no room"))
+    } else if value <= chance + margin {
+        Some(format!("the baseline's accuracy of {value:.4} is no better than chance ({chance:.4})"))
+    } else {
+        None
     }
 }
 

@@ -15,5 +15,6 @@ mod layer;
 pub mod replay;
 pub mod run;
 pub mod tail;
+mod task;
 pub mod topics;
 pub mod train;

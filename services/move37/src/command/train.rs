@@ -13,8 +13,8 @@ use move37_trainer::worker::job_spec;
 use move37_training::Error;
 use move37_training::model::Dims;
 use move37_training::profile::LAPTOP;
-use move37_training::run::{self, Cancel, JobSpec, Measured, RunOutcome, Trainer, Training};
-use move37_training::task::{Metric, TaskSpec};
+use move37_training::run::{self, Cancel, Chosen, JobSpec, Measured, Question, RunOutcome, Trainer, Training};
+use move37_training::task::Metric;
 use serde_json::json;
 
 use self::compare::Comparison;
@@ -22,7 +22,8 @@ use self::keep::Keep;
 pub use self::recorded::{Recorded, fetch, recorded};
 pub use self::watch::Watch;
 use super::layer::Layer;
-use crate::config::{Text, failed_to};
+use super::task::TaskFlags;
+use crate::config::failed_to;
 use crate::engine::processors;
 use crate::failure::{Answer, Failure};
 use crate::interrupt;
@@ -62,21 +63,14 @@ pub struct Arguments {
     fresh: bool,
     #[command(flatten)]
     layer: Layer,
-    /// What to train on
-    #[arg(long, value_enum, default_value_t = Kind::Mqar)]
-    task: Kind,
-    /// A text file or folder for the task `bytes`, instead of Shakespeare's works
-    #[arg(long, value_name = "PATH")]
-    text: Option<PathBuf>,
+    #[command(flatten)]
+    task: TaskFlags,
     /// Optimiser steps
     #[arg(long, value_name = "N")]
     steps: Option<u32>,
     /// Sequences per step
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Tokens of a sequence
-    #[arg(long, value_name = "T")]
-    sequence: Option<usize>,
     /// Width of the model
     #[arg(long, value_name = "D")]
     d_model: Option<usize>,
@@ -92,6 +86,10 @@ pub struct Arguments {
     /// Measure on the test part as well as on validation
     #[arg(long)]
     test: bool,
+    /// Answer the questions of a file of JSON lines {"context": "..", "choices": ["..", ".."], "label": 0} by
+    /// log-likelihood with the trained language model
+    #[arg(long, value_name = "FILE")]
+    choices: Option<PathBuf>,
     /// Threads; all cores if left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -105,15 +103,8 @@ pub struct Arguments {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
-    /// Multi-query associative recall (synthetic).
-    Mqar,
-    /// Next-byte prediction on a text.
-    Bytes,
-}
-
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    let questions = arguments.choices.as_deref().map(Question::read).transpose().map_err(failed_to)?;
     let recorded = arguments.from.as_deref().map(|run| find(arguments, run)).transpose()?;
     let data = arguments.place.state().data();
     let job = match &recorded {
@@ -129,8 +120,10 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         trainer.save(path).map_err(failed_to)?;
     }
     let compared = recorded.map(|of| (Comparison::new(&of.result, &outcome, arguments.tolerance), of.run));
+    let chosen = questions.map(|questions| trainer.choose(&questions, &Cancel::default()));
+    let chosen = chosen.transpose().map_err(failed_to)?;
     if arguments.json {
-        let mut value = json!({ "job": job, "outcome": outcome, "weights": arguments.out, "resumed_from": resumed });
+        let mut value = json!({ "job": job, "outcome": outcome, "weights": arguments.out, "resumed_from": resumed, "choices": chosen });
         if let Some((comparison, run)) = &compared {
             value["run"] = json!(run);
             value["same"] = json!(comparison.same());
@@ -138,7 +131,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         }
         output::json(&value);
     } else {
-        print(arguments, &outcome);
+        print(arguments, &outcome, chosen);
         compared.iter().flat_map(|(comparison, _)| comparison.lines()).for_each(output::line);
     }
     Ok(Answer::from_bool(compared.is_none_or(|(comparison, _)| comparison.same())))
@@ -208,7 +201,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
             layers: arguments.layers.unwrap_or(dims.layers),
             ..dims
         },
-        task: task(arguments)?,
+        task: arguments.task.spec(&arguments.place.state().data())?,
         training: Training {
             steps: arguments.steps.unwrap_or(training.steps),
             batch: arguments.batch.unwrap_or(training.batch),
@@ -221,26 +214,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
     })
 }
 
-fn task(arguments: &Arguments) -> Result<TaskSpec, Failure> {
-    let data = arguments.place.state().data();
-    match arguments.task {
-        Kind::Mqar => Ok(TaskSpec::Mqar {
-            vocabulary: LAPTOP.recall_vocabulary,
-            length: arguments.sequence.unwrap_or(LAPTOP.recall_length),
-            pairs: LAPTOP.recall_pairs,
-        }),
-        Kind::Bytes => {
-            let text = match &arguments.text {
-                Some(path) => Text::import(path, &data)?,
-                None => Text::default_text(&data).map_err(failed_to)?,
-            };
-            let length = arguments.sequence.unwrap_or(LAPTOP.bytes_length);
-            Ok(TaskSpec::Bytes { corpus: text.hash(), length })
-        }
-    }
-}
-
-fn print(arguments: &Arguments, outcome: &RunOutcome) {
+fn print(arguments: &Arguments, outcome: &RunOutcome, chosen: Option<Chosen>) {
     let value = told("validation", outcome.metric, &outcome.validation);
     let curve = match (outcome.curve.first(), outcome.curve.last()) {
         (Some(first), Some(last)) => format!(", training loss {} to {}", number(first.loss), number(last.loss)),
@@ -249,6 +223,14 @@ fn print(arguments: &Arguments, outcome: &RunOutcome) {
     output::line(format!("{value}{curve}"));
     if let Some(test) = &outcome.test {
         output::line(told("test", outcome.metric, test));
+    }
+    if let Some(Chosen { acc, acc_norm, chance, questions }) = chosen {
+        output::line(format!(
+            "choices: acc {}, acc_norm {} on {questions} questions, where a guess yields {}",
+            number(acc),
+            number(acc_norm),
+            number(chance)
+        ));
     }
     output::line(format!(
         "{} parameters, {} tokens, {} in {}",
@@ -276,6 +258,9 @@ fn told(part: &str, metric: Metric, found: &Measured) -> String {
         (Metric::Loss, Some(bits)) => format!("{part} loss {value} nats per token, {} bits per byte", number(bits)),
         (Metric::Loss, None) => format!("{part} loss {value} nats per token"),
         (Metric::Accuracy, _) => format!("{part} accuracy {value}, loss {}", number(loss)),
+        (Metric::Exact, _) => {
+            format!("{part}: {value} of answers right, {} of tokens, loss {}", number(accuracy), number(loss))
+        }
         (Metric::Macro, _) => {
             format!("{part} accuracy {value} over classes, {} over tokens, loss {}", number(accuracy), number(loss))
         }

@@ -5,9 +5,10 @@ use move37_events::genome::Genome;
 use move37_training::profile::LAPTOP;
 use move37_training::run;
 
+use super::TaskSection;
 use super::file::{
-    BeliefSection, BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TaskSection,
-    TrainingSection, WatchSection,
+    BeliefSection, BudgetSection, Config, GateSection, ModelSection, Programs, SamplingSection, TrainingSection,
+    WatchSection,
 };
 
 impl Default for Config {

@@ -9,6 +9,7 @@ use move37_events::facts::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::tasks::TaskSection;
 use crate::failure::Failure;
 
 /// A campaign's configuration. Everything has a default; paths are relative to the current directory.
@@ -188,36 +189,6 @@ pub struct WatchSection {
     pub early_quantile: f64,
     /// Nothing is stopped early before so many peers were completed.
     pub early_peers: u32,
-}
-
-/// A training task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum TaskSection {
-    /// Next-byte prediction on the text.
-    Bytes {
-        /// Bytes of a sequence.
-        sequence: u32,
-    },
-    /// Multi-query associative recall (synthetic).
-    Mqar {
-        /// Tokens of a sequence.
-        sequence: u32,
-        /// Vocabulary size.
-        vocabulary: u32,
-        /// Key-value pairs per sequence.
-        pairs: u32,
-    },
-}
-
-impl TaskSection {
-    /// Whether it learns from a text.
-    pub fn needs_text(&self) -> bool {
-        match self {
-            TaskSection::Bytes { .. } => true,
-            TaskSection::Mqar { .. } => false,
-        }
-    }
 }
 
 impl Config {

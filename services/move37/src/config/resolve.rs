@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use move37_core::Hash;
-use move37_events::facts::{Campaign, Corpus, Implausible, Schedule, Task, TaskKind};
+use move37_events::facts::{Campaign, Corpus, Implausible, Schedule};
 use move37_statistics::Spending;
 use move37_statistics::sequential::Plan;
 use move37_training::{Error, data};
 
 use super::Config;
-use super::file::TaskSection;
+use super::tasks::TaskSection;
 use crate::failure::Failure;
 use crate::seeds;
 
 /// A text as a campaign names it.
 #[derive(Clone, Debug)]
-pub struct Text(Corpus);
+pub struct Text(pub(super) Corpus);
 
 impl Text {
     /// The user's own text, stored in the data folder.
@@ -65,7 +65,10 @@ pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     let published = config.programs.published.iter().map(|name| seeds::published(name));
     let programs: Vec<_> =
         published.chain(config.programs.files.iter().map(|path| seeds::from_file(path))).collect::<Result<_, _>>()?;
-    let tasks: Vec<Task> = config.tasks.iter().filter_map(|section| task(section, text.as_ref())).collect();
+    let mut tasks = Vec::new();
+    for section in &config.tasks {
+        tasks.extend(section.task(text.as_ref(), data)?);
+    }
     let campaign = Campaign {
         seed: config.seed,
         lanes: config.lanes,
@@ -81,18 +84,6 @@ pub fn resolve(config: &Config, data: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     };
     check(&campaign)?;
     Ok(campaign)
-}
-
-/// A task, or none where it needs a text that is missing.
-fn task(section: &TaskSection, text: Option<&Text>) -> Option<Task> {
-    Some(match *section {
-        TaskSection::Bytes { sequence } => {
-            Task { name: "bytes".to_owned(), sequence, kind: TaskKind::Bytes { corpus: text?.0.clone() } }
-        }
-        TaskSection::Mqar { sequence, vocabulary, pairs } => {
-            Task { name: "mqar".to_owned(), sequence, kind: TaskKind::Mqar { vocabulary, pairs } }
-        }
-    })
 }
 
 /// Refuse what makes no campaign.
@@ -213,6 +204,7 @@ fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// Errors that complete "failed to ..", with the next step where they do not name it themselves.
 pub fn failed_to(error: Error) -> Failure {
     let next = match &error {
+        Error::Line { .. } | Error::Tokenizer(_) => "",
         Error::EmptyText { .. } | Error::ShortText { .. } | Error::LargeText { .. } | Error::Read { .. } => {
             "; name another text file or folder with --text"
         }

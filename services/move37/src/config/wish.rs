@@ -90,8 +90,8 @@ impl Wish {
 /// Whether a task is on this text, or on none.
 fn is_on(kind: &TaskKind, text: Hash) -> bool {
     match kind {
-        TaskKind::Bytes { corpus } => corpus.hash == text,
-        TaskKind::Mqar { .. } => true,
+        TaskKind::Bytes { corpus } | TaskKind::Tokens { corpus, .. } => corpus.hash == text,
+        TaskKind::Examples { .. } | TaskKind::Mqar { .. } | TaskKind::Mad { .. } => true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use move37_events::facts::{GateReport, Proof, RunId, RunResult, TaskKind};
+use move37_events::facts::{GateReport, Proof, RunId, RunResult};
 
 use super::campaign::CampaignView;
 use super::experiment::Experiment;
@@ -75,10 +75,7 @@ fn results(page: &mut String, view: &CampaignView, experiment: &Experiment) {
     let tasks = view.config.iter().flat_map(|config| &config.tasks);
     for task in tasks.filter(|task| trained.results.tasks.contains_key(&task.name)) {
         let values: Vec<f64> = trained.runs.iter().filter(|r| r.task == task.name).map(|r| r.value).collect();
-        let measure = match task.kind {
-            TaskKind::Bytes { .. } => "nats per byte, lower is better",
-            TaskKind::Mqar { .. } => "accuracy, higher is better",
-        };
+        let measure = task.kind.measure();
         let terms = experiment.score.iter().flat_map(|score| &score.terms);
         let baseline = terms.filter(|term| term.task == task.name).map(|term| number(term.baseline)).next();
         let interval = interval(&values).map_or_else(

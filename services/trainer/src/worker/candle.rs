@@ -8,6 +8,7 @@ use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
 use move37_training::run::{Cancel, Checkpoint, JobSpec, Layer, Observer, RunOutcome, Schedule, Training, run};
 use move37_training::task::TaskSpec;
+use move37_training::task::mad::{MadSpec, Puzzle};
 
 use super::Backend;
 
@@ -36,9 +37,9 @@ impl Backend for Candle {
 impl Candle {
     /// The default text comes by itself the first time; others must lie in the data folder.
     fn fetch(&self, job: &Job) -> Result<(), Error> {
-        match &job.task.kind {
-            TaskKind::Bytes { corpus } if corpus.hash.to_string() == SHAKESPEARE => shakespeare(&self.data).map(drop),
-            TaskKind::Bytes { .. } | TaskKind::Mqar { .. } => Ok(()),
+        match job.task.kind.corpus() {
+            Some(corpus) if corpus.hash.to_string() == SHAKESPEARE => shakespeare(&self.data).map(drop),
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -51,6 +52,8 @@ fn failure(error: &Error) -> Outcome {
         | Error::Write { .. }
         | Error::MissingCorpus { .. }
         | Error::DamagedCorpus { .. }
+        | Error::Line { .. }
+        | Error::Tokenizer(_)
         | Error::Checkpoint(_)
         | Error::Fetch(_) => Outcome::Faulted(format!("failed to {error}")),
         Error::EmptyText { .. }
@@ -68,12 +71,7 @@ fn failure(error: &Error) -> Outcome {
 /// A job as the training crate takes it.
 pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
     let length = size(job.task.sequence);
-    let task = match &job.task.kind {
-        TaskKind::Bytes { corpus } => TaskSpec::Bytes { corpus: corpus.hash, length },
-        TaskKind::Mqar { vocabulary, pairs } => {
-            TaskSpec::Mqar { vocabulary: size(*vocabulary), length, pairs: size(*pairs) }
-        }
-    };
+    let task = task_spec(&job.task.kind, length);
     let (model, training) = (&job.model, &job.training);
     JobSpec {
         source: job.source.clone(),
@@ -99,6 +97,41 @@ pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
         seed: job.seed,
         threads,
         measure_test: job.stage == Stage::Verify,
+    }
+}
+
+/// A task as the training crate takes it.
+pub fn task_spec(kind: &TaskKind, length: usize) -> TaskSpec {
+    match kind {
+        TaskKind::Bytes { corpus } => TaskSpec::Bytes { corpus: corpus.hash, length },
+        TaskKind::Tokens { corpus, tokenizer, .. } => {
+            TaskSpec::Tokens { corpus: corpus.hash, tokenizer: *tokenizer, length }
+        }
+        TaskKind::Examples { corpus } => TaskSpec::Examples { corpus: corpus.hash, length },
+        TaskKind::Mqar { vocabulary, pairs } => {
+            TaskSpec::Mqar { vocabulary: size(*vocabulary), length, pairs: size(*pairs) }
+        }
+        TaskKind::Mad { puzzle, vocabulary, instances } => TaskSpec::Mad(MadSpec {
+            puzzle: mad(*puzzle),
+            vocabulary: size(*vocabulary),
+            length,
+            instances: size(*instances),
+        }),
+    }
+}
+
+fn mad(puzzle: facts::Puzzle) -> Puzzle {
+    match puzzle {
+        facts::Puzzle::InContextRecall => Puzzle::InContextRecall,
+        facts::Puzzle::NoisyInContextRecall { noise_vocabulary, noise } => {
+            Puzzle::NoisyInContextRecall { noise_vocabulary: size(noise_vocabulary), noise }
+        }
+        facts::Puzzle::FuzzyInContextRecall { key, value } => {
+            Puzzle::FuzzyInContextRecall { key: size(key), value: size(value) }
+        }
+        facts::Puzzle::Memorization => Puzzle::Memorization,
+        facts::Puzzle::Compression => Puzzle::Compression,
+        facts::Puzzle::SelectiveCopying { copied } => Puzzle::SelectiveCopying { copied: size(copied) },
     }
 }
 

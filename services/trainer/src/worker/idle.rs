@@ -101,8 +101,8 @@ fn result(job: &Job) -> RunResult {
     // 0 to 255, from the first two hexadecimal digits.
     let chance = f64::from(u8::from_str_radix(&digest[..2], 16).unwrap_or_default());
     let value = match &job.task.kind {
-        TaskKind::Bytes { .. } => 2.0 + chance / 255.0,
-        TaskKind::Mqar { .. } => 0.3 + chance / 512.0,
+        TaskKind::Bytes { .. } | TaskKind::Tokens { .. } => 2.0 + chance / 255.0,
+        TaskKind::Mqar { .. } | TaskKind::Mad { .. } | TaskKind::Examples { .. } => 0.3 + chance / 512.0,
     };
     RunResult {
         task: job.task.name.clone(),

@@ -14,7 +14,7 @@ mod report;
 mod service;
 
 pub use backend::Backend;
-pub use candle::{Candle, job_spec};
+pub use candle::{Candle, job_spec, task_spec};
 pub use departure::Departure;
 pub use idle::Idle;
 pub use service::{Config, WorkerService};

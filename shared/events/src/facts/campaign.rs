@@ -197,9 +197,24 @@ pub struct Task {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TaskKind {
-    /// Next-byte prediction; the value is the validation loss in nats per byte (lower is better).
+    /// Next-byte prediction; the value is the loss in nats per byte (lower is better).
     Bytes {
         /// The text.
+        corpus: Corpus,
+    },
+    /// Next-token prediction; the value is the loss in nats per token (lower is better).
+    Tokens {
+        /// The text.
+        corpus: Corpus,
+        /// Digest of the tokenizer.
+        #[schemars(with = "String")]
+        tokenizer: Hash,
+        /// Number of different tokens.
+        vocabulary: u32,
+    },
+    /// The user's own questions and answers; the value is the share of answers that are right as a whole (higher is better).
+    Examples {
+        /// The examples.
         corpus: Corpus,
     },
     /// Multi-query associative recall; the value is the accuracy on the queries (higher is better).
@@ -209,15 +224,105 @@ pub enum TaskKind {
         /// Key-value pairs per sequence.
         pairs: u32,
     },
+    /// A task of MAD (arXiv 2403.17844); the value is the accuracy over classes (higher is better).
+    Mad {
+        /// Which of the six.
+        puzzle: Puzzle,
+        /// Vocabulary size, special tokens and noise included.
+        vocabulary: u32,
+        /// Training instances.
+        instances: u32,
+    },
+}
+
+/// The six tasks of MAD with what only they need.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum Puzzle {
+    /// Recall the values of keys that were shown.
+    InContextRecall,
+    /// The same with noise in between.
+    NoisyInContextRecall {
+        /// Tokens of the vocabulary that are noise.
+        noise_vocabulary: u32,
+        /// Probability that a slot is noise.
+        noise: f64,
+    },
+    /// Recall with keys and values of several tokens.
+    FuzzyInContextRecall {
+        /// Most tokens of a key.
+        key: u32,
+        /// Most tokens of a value.
+        value: u32,
+    },
+    /// Learn a fixed map by heart.
+    Memorization,
+    /// Put a whole sequence into one position.
+    Compression,
+    /// Repeat scattered tokens in their order.
+    SelectiveCopying {
+        /// Tokens to repeat.
+        copied: u32,
+    },
 }
 
 impl TaskKind {
     /// Whether a higher value is better.
     pub fn higher_is_better(&self) -> bool {
         match self {
-            TaskKind::Bytes { .. } => false,
-            TaskKind::Mqar { .. } => true,
+            TaskKind::Bytes { .. } | TaskKind::Tokens { .. } => false,
+            TaskKind::Examples { .. } | TaskKind::Mqar { .. } | TaskKind::Mad { .. } => true,
         }
+    }
+
+    /// What the value is, in words.
+    pub fn measure(&self) -> &'static str {
+        match self {
+            TaskKind::Bytes { .. } => "nats per byte, lower is better",
+            TaskKind::Tokens { .. } => "nats per token, lower is better",
+            TaskKind::Examples { .. } => "share of right answers, higher is better",
+            TaskKind::Mqar { .. } => "accuracy, higher is better",
+            TaskKind::Mad { .. } => "accuracy over classes, higher is better",
+        }
+    }
+
+    /// The value of a uniform guess.
+    pub fn chance(&self) -> f64 {
+        match self {
+            TaskKind::Bytes { .. } => 256f64.ln(),
+            TaskKind::Tokens { vocabulary, .. } => f64::from((*vocabulary).max(2)).ln(),
+            // An answer has two tokens at least.
+            TaskKind::Examples { .. } => 0.0,
+            // Answers come from the upper half of the vocabulary.
+            TaskKind::Mqar { vocabulary, .. } => 2.0 / f64::from((*vocabulary).max(2)),
+            TaskKind::Mad { puzzle, vocabulary, .. } => 1.0 / puzzle.answers(*vocabulary),
+        }
+    }
+
+    /// The stored data that it takes: text or examples.
+    pub fn corpus(&self) -> Option<&Corpus> {
+        match self {
+            TaskKind::Bytes { corpus } | TaskKind::Tokens { corpus, .. } | TaskKind::Examples { corpus } => {
+                Some(corpus)
+            }
+            TaskKind::Mqar { .. } | TaskKind::Mad { .. } => None,
+        }
+    }
+}
+
+impl Puzzle {
+    /// Number of tokens that can be an answer.
+    fn answers(self, vocabulary: u32) -> f64 {
+        let answers = match self {
+            Puzzle::InContextRecall => vocabulary.div_ceil(2),
+            Puzzle::NoisyInContextRecall { noise_vocabulary, .. } => {
+                vocabulary.saturating_sub(noise_vocabulary).div_ceil(2)
+            }
+            Puzzle::FuzzyInContextRecall { .. } | Puzzle::Memorization => vocabulary.saturating_sub(1).div_ceil(2),
+            Puzzle::Compression => vocabulary,
+            Puzzle::SelectiveCopying { .. } => vocabulary.saturating_sub(2),
+        };
+        f64::from(answers.max(1))
     }
 }
 
@@ -400,4 +505,28 @@ pub enum EarlyMode {
     Shadow,
     /// Yes.
     On,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_task_of_mad_reads_as_it_was_written() {
+        let noisy = Puzzle::NoisyInContextRecall { noise_vocabulary: 16, noise: 0.2 };
+        let kind = TaskKind::Mad { puzzle: noisy, vocabulary: 32, instances: 12_800 };
+        let json = serde_json::to_string(&kind).unwrap();
+        assert!(json.contains(r#""name":"noisy-in-context-recall""#), "{json}");
+        assert_eq!(serde_json::from_str::<TaskKind>(&json).unwrap(), kind);
+    }
+
+    #[test]
+    fn a_guess_is_worth_one_in_the_number_of_answers() {
+        let mad = |puzzle, vocabulary| TaskKind::Mad { puzzle, vocabulary, instances: 1 }.chance();
+        assert_eq!(mad(Puzzle::NoisyInContextRecall { noise_vocabulary: 16, noise: 0.2 }, 32), 1.0 / 8.0);
+        assert_eq!(mad(Puzzle::FuzzyInContextRecall { key: 3, value: 3 }, 16), 1.0 / 8.0);
+        assert_eq!(mad(Puzzle::SelectiveCopying { copied: 16 }, 16), 1.0 / 14.0);
+        assert_eq!(TaskKind::Mqar { vocabulary: 64, pairs: 4 }.chance(), 1.0 / 32.0);
+    }
 }

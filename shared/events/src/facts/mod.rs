@@ -15,7 +15,7 @@ pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Ins
 pub use campaign::{
     Belief, Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed,
     CampaignStarted, CampaignStopped, CommandId, Complexity, Corpus, Early, EarlyMode, Equalise, Followed, Formula,
-    GatePolicy, Implausible, Model, Sampling, Schedule, SeedProgram, Task, TaskKind, Training, Watch,
+    GatePolicy, Implausible, Model, Puzzle, Sampling, Schedule, SeedProgram, Task, TaskKind, Training, Watch,
 };
 pub use common::{
     Brief, Expectation, Interval, Provenance, ResultSummary, RunId, Seeds, Sizes, Spend, Stage, TaskScore,

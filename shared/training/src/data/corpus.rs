@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use move37_core::Hash;
 
+use super::mapped::Mapped;
 use crate::Error;
 
 /// First bytes of a stored corpus; then the number of documents and their lengths (u64, little-endian), then the text.
@@ -17,7 +18,7 @@ const MAGIC: &[u8; 8] = b"M37TEXT1";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Corpus {
     hash: Hash,
-    stored: Vec<u8>,
+    stored: Mapped,
     documents: Vec<Range<usize>>,
 }
 
@@ -38,13 +39,13 @@ impl Corpus {
         documents.iter().for_each(|d| stored.extend(d.as_ref()));
         let hash = Hash::of(&stored);
         let documents = documents_of(&stored).expect("just written");
-        Self { hash, stored, documents }
+        Self { hash, stored: Mapped::from(stored), documents }
     }
 
-    /// The stored corpus of this digest, checked against it.
+    /// The stored corpus of this digest, checked against it and mapped into memory, not read into it.
     pub fn open(folder: &Path, hash: Hash) -> Result<Self, Error> {
         let path = path(folder, hash);
-        let stored = fs::read(&path).map_err(|source| match source.kind() {
+        let stored = Mapped::open(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::MissingCorpus { hash, folder: folder.to_owned() },
             _ => Error::Read { path: path.clone(), source },
         })?;
@@ -59,16 +60,7 @@ impl Corpus {
         if Self::open(folder, self.hash).is_ok() {
             return Ok(());
         }
-        let path = path(folder, self.hash);
-        let write = || -> io::Result<()> {
-            fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&self.stored)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|source| Error::Write { path: path.clone(), source })
+        store(&path(folder, self.hash), &self.stored)
     }
 
     /// Its digest, by which it is stored and found again.
@@ -90,6 +82,20 @@ impl Corpus {
     pub fn text_bytes(&self) -> usize {
         self.documents.iter().map(Range::len).sum()
     }
+}
+
+/// Write a file whole or not at all: a crash leaves no half of it.
+pub(super) fn store(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 fn path(folder: &Path, hash: Hash) -> PathBuf {

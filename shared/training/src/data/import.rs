@@ -1,11 +1,11 @@
-//! A user's own text: a file, or a folder of files.
+//! A user's own text: a file, or a folder of files; of JSON lines, the texts of a column.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::Corpus;
+use super::{Corpus, column};
 use crate::Error;
 
 /// Fewer bytes cannot be both trained and validated on.
@@ -15,11 +15,15 @@ const MOST_BYTES: u64 = 1 << 30;
 
 impl Corpus {
     /// The text of a file (one document) or of a folder (a document per file, in the order of their paths, folders within
-    /// folders included; hidden files and files with NUL bytes are left out), stored in the data folder.
+    /// folders included; hidden files and files with NUL bytes are left out), stored in the data folder. Of files that end in
+    /// `.jsonl` every line is a document: the text of its field `text`, or of the one named behind a `#`, as in
+    /// `news.jsonl#body`.
     ///
     /// # Errors
     /// If it cannot be read, is empty, has fewer than 4096 bytes or more than 1 GiB, or cannot be stored.
     pub fn import(text: &Path, folder: &Path) -> Result<Self, Error> {
+        let (text, field) = column::parted(text);
+        let text = text.as_path();
         let mut files = Vec::new();
         let mut size = 0;
         collect(text, &mut files, &mut size)?;
@@ -29,6 +33,10 @@ impl Corpus {
         files.sort();
         let mut documents = Vec::with_capacity(files.len());
         for path in files {
+            if path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson") {
+                documents.extend(column::texts(&path, &field)?);
+                continue;
+            }
             let document = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
             match document.contains(&0) && path != text {
                 true => warn!(path = %path.display(), "left out a file that is not text"),

@@ -6,6 +6,7 @@
 
 mod candidate;
 mod checkpoint;
+mod choices;
 mod diagnose;
 mod job;
 mod observer;
@@ -20,6 +21,7 @@ mod train;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use choices::{Chosen, Question};
 pub use job::{JobSpec, Layer, Training};
 pub use observer::{Cancel, Observer, Silent, State};
 pub use outcome::{CurvePoint, RunOutcome};

@@ -84,13 +84,14 @@ impl Tally {
         let loss = self.loss / self.scored as f64;
         let accuracy = share(self.right, self.scored);
         let macro_accuracy = self.shares / self.groups as f64;
+        let bits_per_byte = (self.bytes > 0).then(|| self.loss / LN_2 / self.bytes as f64);
+        let exact = share(self.exact, self.sequences);
         let value = match metric {
             Metric::Loss => loss,
             Metric::Accuracy => accuracy,
+            Metric::Exact => exact,
             Metric::Macro => macro_accuracy,
         };
-        let bits_per_byte = (self.bytes > 0).then(|| self.loss / LN_2 / self.bytes as f64);
-        let exact = share(self.exact, self.sequences);
         Measured { value, loss, accuracy, macro_accuracy, exact, bits_per_byte }
     }
 

@@ -130,18 +130,23 @@ impl Trainer {
     pub fn measure(&self, part: Part, cancel: &Cancel) -> Result<Measured, Error> {
         let mut tally = Tally::default();
         for batch in self.task.held_out(part, self.job.training.validation, self.job.training.batch) {
-            let inputs = tensors(&batch)?;
-            let outputs = self.computed(&self.measure, &inputs, cancel)?;
-            let read = || -> candle_core::Result<(Vec<f32>, Vec<i64>)> {
-                Ok((outputs[0].flatten_all()?.to_vec1()?, outputs[1].flatten_all()?.to_vec1()?))
-            };
-            let (losses, predictions) = read().map_err(move37_tensor::Error::from)?;
+            let (losses, predictions) = self.answers(&batch, cancel)?;
             if losses.iter().any(|loss| !loss.is_finite()) {
-                return Err(self.diverged(self.step, format!("the {} loss is not finite", part.name()), &inputs));
+                let what = format!("the {} loss is not finite", part.name());
+                return Err(self.diverged(self.step, what, &tensors(&batch)?));
             }
             tally.add(&batch, &losses, &predictions);
         }
         Ok(tally.measured(self.task.metric()))
+    }
+
+    /// Losses (nats, times the weight) and predictions of all positions of a batch.
+    pub(super) fn answers(&self, batch: &Batch, cancel: &Cancel) -> Result<(Vec<f32>, Vec<i64>), Error> {
+        let outputs = self.computed(&self.measure, &tensors(batch)?, cancel)?;
+        let read = || -> candle_core::Result<(Vec<f32>, Vec<i64>)> {
+            Ok((outputs[0].flatten_all()?.to_vec1()?, outputs[1].flatten_all()?.to_vec1()?))
+        };
+        Ok(read().map_err(move37_tensor::Error::from)?)
     }
 
     /// Write the model to a safetensors file, atomically. Layer `i` of the candidate has its `state_dict` under the prefix

@@ -19,14 +19,14 @@ pub struct Batch {
 
 impl Batch {
     /// No sequences yet.
-    pub(super) fn with_capacity(rows: usize, length: usize) -> Self {
+    pub(crate) fn with_capacity(rows: usize, length: usize) -> Self {
         let n = rows * length;
         let (tokens, targets, weights) = (Vec::with_capacity(n), Vec::with_capacity(n), Vec::with_capacity(n));
         Self { rows: 0, length, tokens, targets, weights, bytes: 0 }
     }
 
     /// Add a sequence: what is read at each position, and the answer where one counts.
-    pub(super) fn push(&mut self, sequence: impl IntoIterator<Item = (usize, Option<usize>)>) {
+    pub(crate) fn push(&mut self, sequence: impl IntoIterator<Item = (usize, Option<usize>)>) {
         self.rows += 1;
         for (token, answer) in sequence {
             self.tokens.push(number(token));
@@ -36,7 +36,7 @@ impl Batch {
     }
 
     /// Add sequences of zeros that count nothing, up to `rows`.
-    pub(super) fn pad(&mut self, rows: usize) {
+    pub(crate) fn pad(&mut self, rows: usize) {
         self.rows = rows.max(self.rows);
         let n = self.rows * self.length;
         self.tokens.resize(n, 0);

@@ -6,10 +6,12 @@
 
 mod batch;
 mod bytes;
+mod examples;
 pub mod mad;
 mod mqar;
 mod named;
 mod spec;
+mod tokens;
 
 pub use batch::Batch;
 pub use named::named;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use move37_core::CampaignId;
 use move37_events::Fact;
-use move37_events::facts::{Job, RunId, RunResult, TaskKind, TrainerFact};
+use move37_events::facts::{Job, RunId, RunResult, TrainerFact};
 use move37_training::data::{SHAKESPEARE, shakespeare};
 
 use crate::config::failed_to;
@@ -65,10 +65,8 @@ pub fn find(runs: Vec<Recorded>, wanted: &str, campaign: &CampaignId) -> Result<
 /// # Errors
 /// It cannot be fetched.
 pub fn fetch(job: &Job, data: &Path) -> Result<(), Failure> {
-    match &job.task.kind {
-        TaskKind::Bytes { corpus } if corpus.hash.to_string() == SHAKESPEARE => {
-            shakespeare(data).map(drop).map_err(failed_to)
-        }
-        _ => Ok(()),
+    match job.task.kind.corpus() {
+        Some(corpus) if corpus.hash.to_string() == SHAKESPEARE => shakespeare(data).map(drop).map_err(failed_to),
+        Some(_) | None => Ok(()),
     }
 }

@@ -28,8 +28,8 @@ pub(super) fn weak<'a>(campaign: &'a Campaign, lessons: &Lessons) -> Option<Weak
 pub(super) fn relevance(kind: Kind, weak: Option<Weak<'_>>) -> f64 {
     let about = kind.about();
     match weak.map(|weak| weak.kind) {
-        Some(TaskKind::Mqar { .. }) => about.recall,
-        Some(TaskKind::Bytes { .. }) => about.text,
+        Some(TaskKind::Mqar { .. } | TaskKind::Mad { .. }) => about.recall,
+        Some(TaskKind::Bytes { .. } | TaskKind::Tokens { .. } | TaskKind::Examples { .. }) => about.text,
         None => 1.0,
     }
 }
