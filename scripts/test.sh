@@ -62,6 +62,7 @@ step "hostile texts" 5 "$target/debug/hostile" --inputs 3000 --seed 1 --out "$ta
 step "candidates" 10 bash tests/acceptance/candidates.sh
 step "bad input" 5 bash tests/acceptance/bad-input.sh
 step "kill -9, four times" 10 bash tests/acceptance/crash.sh 4
+step "trainings are repeatable" 5 bash tests/acceptance/belief.sh
 step "a training goes on" 5 bash tests/acceptance/resume.sh 1
 step "a store of baselines" 5 bash tests/acceptance/baselines.sh
 step "on Kafka, each one killed" 15 bash tests/acceptance/kafka.sh --small
