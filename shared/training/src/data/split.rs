@@ -140,7 +140,7 @@ mod tests {
         let corpus = Corpus::new(["x".repeat(10_000)]);
         let Split { train, validation, test } = Split::of(&corpus);
         let start = corpus.documents()[0].start;
-        let at = |from, to| vec![start + from..start + to];
+        let at = |from, to| Vec::from_iter(Some(start + from..start + to));
         assert_eq!((train, validation, test), (at(0, 7_800), at(7_900, 8_900), at(9_000, 10_000)));
     }
 

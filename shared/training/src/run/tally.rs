@@ -171,8 +171,8 @@ mod tests {
     #[test]
     fn bits_are_counted_per_byte_of_text() {
         let mut tally = Tally::default();
-        tally.add(&Batch { bytes: 8, ..batch(&[[1, 2]]) }, &[0.0, 2.0 * 0.693_147_2, 2.0 * 0.693_147_2], &[0, 1, 2]);
+        tally.add(&Batch { bytes: 8, ..batch(&[[1, 2]]) }, &[0.0, 1.5, 2.5], &[0, 1, 2]);
         let bits = tally.measured(Metric::Loss).bits_per_byte.unwrap_or_default();
-        assert!((bits - 0.5).abs() < 1e-6, "{bits}");
+        assert!((bits - 4.0 / 8.0 / LN_2).abs() < 1e-12, "{bits}");
     }
 }

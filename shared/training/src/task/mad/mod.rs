@@ -131,9 +131,9 @@ impl Mad {
 
     pub(super) fn training(&self, seed: u64, step: u32, rows: usize) -> Batch {
         let mut batch = Batch::with_capacity(rows, self.length());
-        let mut dealt = (u64::from(step) - 1) * rows as u64;
+        let first = (u64::from(step) - 1) * rows as u64;
         let mut order: Option<(u64, Vec<usize>)> = None;
-        for _ in 0..rows {
+        for dealt in first..first + rows as u64 {
             let epoch = dealt / self.spec.instances as u64;
             let order = match &mut order {
                 Some((known, order)) if *known == epoch => order,
@@ -141,7 +141,6 @@ impl Mad {
             };
             let place = dealt % self.spec.instances as u64;
             batch.push(self.instance(Part::Train, order[usize::try_from(place).expect("below the instances")]));
-            dealt += 1;
         }
         batch
     }
