@@ -6,7 +6,7 @@ use move37_consumer::FactRecord;
 
 use super::{Pace, Reporter};
 use crate::output;
-use crate::view::{CampaignView, lane_lines, story_line};
+use crate::view::{CampaignView, lane_lines, promotion_line, story_line};
 
 /// Time between two lines that only say where things stand.
 const EVERY: Duration = Duration::from_secs(15);
@@ -39,7 +39,7 @@ impl Reporter for Lines {
             return;
         }
         self.spoke = Instant::now();
-        lane_lines(view).iter().for_each(|line| output::line(format!("          {line}")));
+        lane_lines(view).iter().chain(&promotion_line(view)).for_each(|line| output::line(format!("          {line}")));
         output::line(format!("          {}", self.pace.line(view)));
     }
 

@@ -27,8 +27,15 @@ impl Pace {
     pub fn line(&self, view: &CampaignView) -> String {
         let (done, planned) = view.work();
         let mut parts = vec![format!("{} of {planned:.0} trained", number_done(done))];
-        if let Some(best) = view.best() {
-            parts.push(format!("best {} {}", number(best.fitness), best.name));
+        match (&view.record, view.best()) {
+            (Some(record), _) => parts.push(format!("record {} {}", number(record.fitness), record.name)),
+            (None, Some(best)) => {
+                parts.push(format!("best so far, unconfirmed {} {}", number(best.fitness), best.name));
+            }
+            (None, None) => {}
+        }
+        if let Some(promotion) = &view.promotion {
+            parts.push(format!("verifying #{}", promotion.experiment));
         }
         if let Some(left) = &view.left {
             parts.push(format!("{} experiments and {} failures left", left.experiments, left.failures));

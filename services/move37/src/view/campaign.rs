@@ -6,8 +6,9 @@ use move37_consumer::FactRecord;
 use move37_core::{CampaignId, EventId, Timestamp};
 
 use move37_events::facts::{
-    AnalystFact, BaselineRecorded, Campaign, CampaignClosed, CampaignFact, CampaignFollowed, CloseReason, CommandId,
-    Ending, EngineerFact, Followed, Left, MemoryFact, ResearcherFact, Spend, Standing, TrainerFact,
+    AnalystFact, BaselineRecorded, Campaign, CampaignClosed, CampaignFact, CampaignFollowed, CandidatePromoted,
+    CloseReason, CommandId, Ending, EngineerFact, Followed, Left, MemoryFact, RecordConfirmed, ResearcherFact, Spend,
+    Standing, TrainerFact,
 };
 use move37_events::{Fact, Role};
 
@@ -73,6 +74,12 @@ pub struct CampaignView {
     pub experiments: BTreeMap<u32, Experiment>,
     /// The baseline's values and the tasks that count.
     pub baseline: Option<BaselineRecorded>,
+    /// The last record that fresh seeds confirmed.
+    pub record: Option<RecordConfirmed>,
+    /// The promotion whose trainings are under way.
+    pub promotion: Option<CandidatePromoted>,
+    /// What promotions have cost.
+    pub verifying: Spend,
     /// What is left of the budget.
     pub left: Option<Left>,
     /// Its end.
@@ -99,6 +106,9 @@ impl CampaignView {
             config: None,
             experiments: BTreeMap::new(),
             baseline: None,
+            record: None,
+            promotion: None,
+            verifying: Spend::default(),
             left: None,
             closed: None,
             facts: 0,
@@ -133,11 +143,17 @@ impl CampaignView {
             Fact::Memory(MemoryFact::ExperimentRecorded(fact)) => self.left = Some(fact.left.clone()),
             Fact::Memory(MemoryFact::CampaignClosed(fact)) => self.closed = Some(fact.clone()),
             Fact::Analyst(AnalystFact::BaselineRecorded(fact)) => self.baseline = Some(fact.clone()),
-            Fact::Memory(MemoryFact::CandidatePromoted(fact)) => self.left = Some(fact.left.clone()),
-            Fact::Memory(MemoryFact::VerificationRecorded(fact)) => self.left = Some(fact.left.clone()),
-            Fact::Memory(
-                MemoryFact::CampaignFollowed(_) | MemoryFact::RecordConfirmed(_) | MemoryFact::RecordRefuted(_),
-            )
+            Fact::Memory(MemoryFact::CandidatePromoted(fact)) => {
+                self.left = Some(fact.left.clone());
+                self.promotion = Some(fact.clone());
+            }
+            Fact::Memory(MemoryFact::VerificationRecorded(fact)) => {
+                self.left = Some(fact.left.clone());
+                self.promotion = None;
+                self.verifying += fact.spend;
+            }
+            Fact::Memory(MemoryFact::RecordConfirmed(fact)) => self.record = Some(fact.clone()),
+            Fact::Memory(MemoryFact::CampaignFollowed(_) | MemoryFact::RecordRefuted(_))
             | Fact::Researcher(_)
             | Fact::Engineer(_)
             | Fact::Trainer(_)
@@ -214,9 +230,9 @@ impl CampaignView {
         self.leaderboard().first().copied()
     }
 
-    /// What was spent, by the ledger: experiments that have ended.
+    /// What was spent, by the ledger: experiments and promotions that have ended.
     pub fn spend(&self) -> Spend {
-        let mut spend = Spend::default();
+        let mut spend = self.verifying;
         self.experiments.values().filter_map(|x| x.recorded.as_ref()).for_each(|recorded| spend += recorded.spend);
         spend
     }

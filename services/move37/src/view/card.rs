@@ -107,6 +107,35 @@ fn results(page: &mut String, view: &CampaignView, experiment: &Experiment) {
         );
     }
     page.push('\n');
+    verification(page, experiment);
+}
+
+/// What fresh seeds say, on test data; only this may be called a record.
+fn verification(page: &mut String, experiment: &Experiment) {
+    let Some(verified) = &experiment.verified else {
+        let _ = writeln!(
+            page,
+            "Unconfirmed: it was not trained with fresh seeds, and the search has seen these numbers.\n"
+        );
+        return;
+    };
+    let _ = writeln!(page, "## With fresh seeds\n\nOn test data, which the search does not see.\n");
+    let _ = writeln!(page, "| task | value | 95 % interval | seeds |\n|---|---|---|---|");
+    for (task, score) in &verified.results.tasks {
+        let values: Vec<f64> = score.values.clone();
+        let within =
+            interval(&values).map_or_else(|| "none".to_owned(), |(low, high)| format!("{low:.4} to {high:.4}"));
+        let _ = writeln!(page, "| {task} | {:.4} | {within} | {} |", score.value, score.seeds);
+    }
+    let verdict = match (&experiment.confirmed, &experiment.refuted) {
+        (Some(record), _) => format!(
+            "Confirmed as record against experiment {} over {} seeds, with an error of at most {:.4}.",
+            record.against, record.seeds, record.alpha
+        ),
+        (None, Some(refuted)) => format!("Not confirmed as record: {}.", refuted.why),
+        (None, None) => "Not compared with a record.".to_owned(),
+    };
+    let _ = writeln!(page, "\n{verdict}\n");
 }
 
 fn told(run: &RunResult) -> String {
@@ -160,6 +189,7 @@ fn gate(page: &mut String, experiment: &Experiment) {
     if let Some(parameters) = gate.parameters {
         let _ = writeln!(page, "- {} trained parameters in one layer", count(parameters));
     }
+    let _ = writeln!(page, "- trained with a {}", super::headline::sizes(&admitted.sizes));
     for cost in &gate.flops {
         let _ = writeln!(page, "- {} forward for a sequence of {}", flops(cost.flops), cost.length);
     }

@@ -6,8 +6,8 @@ use move37_core::Timestamp;
 use move37_events::Fact;
 use move37_events::facts::{
     self, AnalystFact, Basis, CandidateAdmitted, CandidateRefused, CodeDiffProposed, EngineerFact, ExperimentRecorded,
-    FitnessScored, HypothesisProposed, InsightRecorded, MemoryFact, ParentSampled, ResearcherFact, RunFact, RunId,
-    TrainerFact, TrainingCompleted,
+    FitnessScored, HypothesisProposed, InsightRecorded, MemoryFact, ParentSampled, RecordConfirmed, RecordRefuted,
+    ResearcherFact, RunFact, RunId, TrainerFact, TrainingCompleted,
 };
 use serde::Serialize;
 
@@ -34,6 +34,10 @@ pub struct Experiment {
     pub trained: Option<TrainingCompleted>,
     /// Its newest results with fresh seeds, on test data.
     pub verified: Option<TrainingCompleted>,
+    /// That it was confirmed as record.
+    pub confirmed: Option<RecordConfirmed>,
+    /// That it could not be shown to be one.
+    pub refuted: Option<RecordRefuted>,
     /// Its score.
     pub score: Option<FitnessScored>,
     /// Its insight.
@@ -172,10 +176,10 @@ impl Experiment {
                 self.ended = Some(time);
                 self.recorded = Some(fact.clone());
             }
+            MemoryFact::RecordConfirmed(fact) => self.confirmed = Some(fact.clone()),
+            MemoryFact::RecordRefuted(fact) => self.refuted = Some(fact.clone()),
             MemoryFact::CandidatePromoted(_)
             | MemoryFact::VerificationRecorded(_)
-            | MemoryFact::RecordConfirmed(_)
-            | MemoryFact::RecordRefuted(_)
             | MemoryFact::CampaignFollowed(_)
             | MemoryFact::CampaignClosed(_) => {}
         }

@@ -236,11 +236,22 @@ fn findings(report: &GateReport) -> String {
     report.findings.iter().take(2).map(line).collect::<Vec<_>>().join("; ")
 }
 
+/// The sizes at which a candidate is trained.
+pub(super) fn sizes(sizes: &facts::Sizes) -> String {
+    let unequal = if sizes.comparable { "" } else { ", not comparable with the baseline" };
+    format!(
+        "SwiGLU of {} for {} parameters per block ({:+.1} %){unequal}",
+        sizes.swiglu,
+        count(sizes.parameters),
+        100.0 * sizes.excess
+    )
+}
+
 fn of_engineer(fact: &EngineerFact) -> String {
     match fact {
         EngineerFact::CampaignFollowed(fact) => followed(fact),
         EngineerFact::CodeDiffProposed(fact) => written(fact),
-        EngineerFact::CandidateAdmitted(fact) => format!("admitted: {}", gate(&fact.gate)),
+        EngineerFact::CandidateAdmitted(fact) => format!("admitted: {}; {}", gate(&fact.gate), sizes(&fact.sizes)),
         EngineerFact::CandidateRefused(fact) => match fact.duplicate_of {
             Some(earlier) => format!("refused: the same graph as #{earlier}"),
             None => format!("refused: {}", findings(&fact.gate)),
@@ -252,7 +263,7 @@ fn of_engineer(fact: &EngineerFact) -> String {
 fn of_trainer(fact: &TrainerFact) -> String {
     match fact {
         TrainerFact::CampaignFollowed(fact) => followed(fact),
-        TrainerFact::TrainingScheduled(fact) => format!("{} runs to train", fact.runs.len()),
+        TrainerFact::TrainingScheduled(fact) => format!("{} runs to train, stage {}", fact.runs.len(), fact.stage),
         TrainerFact::RunDispatched(fact) => {
             let from = fact.resume.as_ref().map(|from| format!(", from step {}", from.step)).unwrap_or_default();
             format!("run {} given to {}, attempt {}{from}", fact.run, fact.worker, fact.attempt)
@@ -274,7 +285,10 @@ fn of_trainer(fact: &TrainerFact) -> String {
             fact.runs,
             number(fact.last)
         ),
-        TrainerFact::TrainingCompleted(fact) => format!("trained: {}", results(&fact.results)),
+        TrainerFact::TrainingCompleted(fact) => match fact.stage {
+            facts::Stage::Explore => format!("trained: {}", results(&fact.results)),
+            facts::Stage::Verify => format!("trained with fresh seeds, on test data: {}", scores(&fact.results.tasks)),
+        },
         TrainerFact::TrainingFailed(fact) => format!("training failed: {}", one_line(&fact.why, WIDTH)),
     }
 }
@@ -328,7 +342,9 @@ fn of_analyst(fact: &AnalystFact) -> String {
                     None => format!("{} pending", term.task),
                 };
                 let terms: Vec<_> = fact.terms.iter().map(term).collect();
-                format!("fitness {} (terms: {})", number(fitness), terms.join(", "))
+                let within = interval(fact.interval.as_ref());
+                let on = if fact.stage == facts::Stage::Verify { " on test data" } else { "" };
+                format!("fitness {}{within}{on} (terms: {})", number(fitness), terms.join(", "))
             }
             None => format!("no fitness: {}", one_line(fact.unranked.as_deref().unwrap_or("a term is missing"), WIDTH)),
         },

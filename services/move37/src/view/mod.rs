@@ -23,7 +23,7 @@ pub use card::{Weights, card};
 pub use experiment::Experiment;
 pub use figures::{bytes, count, duration, flops, number, one_line};
 pub use headline::headline;
-pub use report::{LANES, lane_line, lane_lines, report};
+pub use report::{LANES, lane_line, lane_lines, promotion_line, report};
 pub use story::story_line;
 pub use workers::Workers;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use move37_events::facts::Standing;
+use move37_events::facts::{Purpose, Standing};
 
 use super::campaign::{CampaignView, Phase};
 use super::experiment::{Experiment, Stage};
 use super::figures::{duration, flops, number, one_line};
-use super::headline::results;
+use super::headline::{confirmed, interval, results};
 
 /// Rows of the leaderboard.
 const ROWS: usize = 10;
@@ -20,7 +20,9 @@ pub fn report(view: &CampaignView) -> Vec<String> {
     let mut lines = vec![head(view)];
     if !view.phase().is_over() {
         lines.extend(lane_lines(view).into_iter().map(|line| format!("  {line}")));
+        lines.extend(promotion_line(view).map(|line| format!("  {line}")));
     }
+    lines.extend(verdict(view));
     lines.extend(leaderboard(view));
     let failures = view.failures();
     if !failures.is_empty() {
@@ -59,6 +61,37 @@ pub fn lane_lines(view: &CampaignView) -> Vec<String> {
     lines
 }
 
+/// What is trained with fresh seeds, in one line.
+pub fn promotion_line(view: &CampaignView) -> Option<String> {
+    let promotion = view.promotion.as_ref()?;
+    let experiment = view.experiments.get(&promotion.experiment.0)?;
+    let why = match promotion.purpose {
+        Purpose::Reference => "as the reference for others".to_owned(),
+        Purpose::Challenge { against, look, .. } => format!("against #{against}, look {look}"),
+    };
+    let runs = experiment.runs.iter().filter(|(run, _)| run.0.contains("-verify-"));
+    let (done, all) = runs.fold((0, 0), |(done, all), (_, run)| (done + u32::from(run.done), all + 1));
+    let name = experiment.name().unwrap_or("..");
+    Some(format!("verify  #{} {name}  {why}  {done} of {all} runs with fresh seeds", promotion.experiment))
+}
+
+/// What may be believed: the confirmed record, or that the best so far is none.
+fn verdict(view: &CampaignView) -> Option<String> {
+    if let Some(record) = &view.record {
+        return Some(format!("record, confirmed with fresh seeds: {}", confirmed(record)));
+    }
+    let why = view.closed.as_ref().and_then(|closed| closed.unconfirmed.as_ref());
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    view.best().map(|best| {
+        format!(
+            "best so far, unconfirmed: #{} {} with fitness {}{why}",
+            best.experiment,
+            best.name,
+            number(best.fitness)
+        )
+    })
+}
+
 /// What a lane is busy with, in one line.
 pub fn lane_line(lane: u32, open: Option<(u32, &Experiment)>) -> String {
     let Some((ordinal, experiment)) = open else { return format!("lane {lane}  waits") };
@@ -83,17 +116,27 @@ fn leaderboard(view: &CampaignView) -> Vec<String> {
     }
     let baseline = view.baseline.as_ref().map(|baseline| baseline.experiment);
     let row = |(place, standing): (usize, &&Standing)| {
-        let mark = if baseline == Some(standing.experiment) { "  (baseline)" } else { "" };
+        let experiment = view.experiments.get(&standing.experiment.0);
+        let mark = match experiment {
+            _ if baseline == Some(standing.experiment) => "  (baseline)",
+            Some(experiment) if experiment.confirmed.is_some() => "  (confirmed)",
+            Some(experiment) if experiment.refuted.is_some() => "  (not confirmed)",
+            _ => "",
+        };
+        let score = experiment.and_then(|experiment| experiment.score.as_ref());
+        let sizes = experiment.and_then(|experiment| experiment.admitted.as_ref()).map(|admitted| admitted.sizes);
         format!(
-            "  {:>2}. {:<6} #{:<3} {}  {}{mark}",
+            "  {:>2}. {}{} #{:<3} {}  {}{}{mark}",
             place + 1,
             number(standing.fitness),
+            interval(score.and_then(|score| score.interval.as_ref())),
             standing.experiment,
             standing.name,
-            results(&standing.results)
+            results(&standing.results),
+            sizes.map(|sizes| format!("  SwiGLU {}", sizes.swiglu)).unwrap_or_default()
         )
     };
-    let mut lines = vec!["leaderboard (fitness, experiment, results on validation data):".to_owned()];
+    let mut lines = vec!["leaderboard (fitness with interval, experiment, results on validation data; none of it is confirmed unless it says so):".to_owned()];
     lines.extend(standings.iter().enumerate().take(ROWS).map(row));
     if standings.len() > ROWS {
         lines.push(format!("      and {} more", standings.len() - ROWS));

@@ -88,6 +88,7 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(scratch.0.join("log.db"))?);
     let mut config = Config::default();
     config.budget.experiments = experiments;
+    config.belief.confirm = false;
     config.tasks.retain(|task| !task.needs_text());
     let campaign = resolve(&config, &scratch.0, &mut |_| {})?;
     let id: move37_core::CampaignId = "bench".parse()?;

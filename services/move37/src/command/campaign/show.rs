@@ -19,7 +19,12 @@ pub async fn list(common: &Common) -> Result<Answer, Failure> {
         output::line("no campaigns yet: start one with `move37 run`");
     }
     for view in &views {
-        let best = view.best().map(|best| format!(", best {} with fitness {}", best.name, number(best.fitness)));
+        let best = match &view.record {
+            Some(record) => Some(format!(", record {} with fitness {}", record.name, number(record.fitness))),
+            None => view
+                .best()
+                .map(|best| format!(", best so far, unconfirmed: {} with fitness {}", best.name, number(best.fitness))),
+        };
         output::line(format!(
             "{}  {}  {} of {} experiments, {} facts{}",
             view.id,
@@ -47,6 +52,8 @@ pub fn summary(view: &CampaignView) -> Value {
         "seed": view.config.as_ref().map(|config| config.seed),
         "lanes": view.config.as_ref().map(|config| config.lanes),
         "best": best,
+        "record": view.record,
+        "unconfirmed": view.closed.as_ref().and_then(|closed| closed.unconfirmed.as_ref()),
         "facts": view.facts,
         "flops": view.spend().flops,
         "worker_seconds": view.spend().seconds,
@@ -82,7 +89,12 @@ fn experiment(ordinal: u32, experiment: &Experiment) -> Value {
         "refusals": experiment.refusals.len(),
         "gate": experiment.admitted.as_ref().map(|admitted| &admitted.gate),
         "results": experiment.trained.as_ref().map(|trained| &trained.results),
+        "sizes": experiment.admitted.as_ref().map(|admitted| &admitted.sizes),
         "fitness": experiment.fitness(),
+        "interval": experiment.score.as_ref().and_then(|score| score.interval),
+        "verified": experiment.verified.as_ref().map(|verified| &verified.results),
+        "confirmed": experiment.confirmed,
+        "refuted": experiment.refuted,
         "insight": experiment.insight.as_ref().map(|insight| &insight.insight),
         "ending": experiment.recorded.as_ref().map(|recorded| &recorded.ending),
     })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use move37_candidate::language::{Dims, Options, Traced, trace};
-use move37_events::facts::{Job, RunId, RunResult};
+use move37_events::facts::{Job, RunId, RunResult, Stage};
 use move37_trainer::worker::job_spec;
 use move37_training::run::{Cancel, train};
 use serde_json::json;
@@ -52,9 +52,12 @@ fn find<'a>(view: &'a CampaignView, wanted: &str) -> Result<(u32, &'a Experiment
         "best" => view.best().map(|standing| standing.experiment.0).ok_or_else(|| {
             Failure::failed(format!("{} has no ranked experiment yet: let one finish, or name one by number", view.id))
         })?,
+        "record" => view.record.as_ref().map(|record| record.experiment.0).ok_or_else(|| {
+            Failure::failed(format!("{} has no confirmed record: `best` is the best so far, unconfirmed", view.id))
+        })?,
         number => number
             .parse()
-            .map_err(|_| Failure::usage(format!("{wanted:?} is no experiment: give its number, or `best`")))?,
+            .map_err(|_| Failure::usage(format!("{wanted:?} is no experiment: give its number, `best` or `record`")))?,
     };
     let known = || {
         let trained: Vec<String> =
@@ -77,8 +80,9 @@ fn chosen(
     wanted: Option<&str>,
 ) -> Result<Recorded, Failure> {
     let trained = experiment.trained.as_ref().ok_or_else(|| Failure::failed("the experiment was not trained"))?;
-    let mut known: Vec<Recorded> =
-        recorded(book, &view.id).into_iter().filter(|recorded| recorded.job.experiment.0 == ordinal).collect();
+    // Weights are those of the search's runs; a verification's runs are reported, not exported.
+    let of = |recorded: &Recorded| recorded.job.experiment.0 == ordinal && recorded.job.stage == Stage::Explore;
+    let mut known: Vec<Recorded> = recorded(book, &view.id).into_iter().filter(of).collect();
     // In the order of the results, so that the first is the same in every log of this campaign.
     known.sort_by_key(|known| trained.runs.iter().position(|r| *r == known.result));
     let names: Vec<String> = known.iter().map(|known| known.run.to_string()).collect();

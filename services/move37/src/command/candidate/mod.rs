@@ -31,7 +31,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 pub struct Export {
-    /// The experiment: its number, or `best`
+    /// The experiment: its number, `best`, or `record` for the confirmed one
     #[arg(value_name = "EXPERIMENT")]
     experiment: String,
     /// The campaign; the newest if left out
