@@ -169,10 +169,15 @@ fn score(
     };
     let own = terms::values(campaign, reference, reference);
     let Belief { confidence, promote, fitness: formula, .. } = campaign.belief;
-    let paired = statistics::paired(&values, &own, confidence);
-    let at = |difference: f64| (0.5 + difference).clamp(0.0, 1.0);
-    let interval = paired.map(|within| Interval { low: at(within.low), high: at(within.high), confidence });
-    let bound = statistics::lower_bound(&values, &own, promote).map(at);
+    // As wide as what is paired by seed says, around the fitness itself.
+    let differences: Vec<f64> = values.iter().zip(&own).map(|(value, own)| value - own).collect();
+    let at = |bound: f64, mean: f64| fitness.map(|fitness| (fitness + bound - mean).clamp(0.0, 1.0));
+    let interval = statistics::interval(&differences, confidence).and_then(|within| {
+        let mean = statistics::mean(&differences);
+        Some(Interval { low: at(within.low, mean)?, high: at(within.high, mean)?, confidence })
+    });
+    let bound = statistics::lower_bound(&values, &own, promote)
+        .and_then(|bound| at(bound, statistics::mean(&values) - statistics::mean(&own)));
     FitnessScored { experiment, stage, terms, formula, fitness, values, interval, bound, unranked, scored }
 }
 

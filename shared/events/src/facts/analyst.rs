@@ -62,7 +62,7 @@ pub struct FitnessScored {
     pub fitness: Option<f64>,
     /// Mean of the terms of each seed's values, by seed number: what comparisons are paired by.
     pub values: Vec<f64>,
-    /// Interval of the fitness: of the difference to the baseline, paired by seed, around 0.5; none with one seed.
+    /// Interval of the fitness, as wide as that of the difference to the baseline, paired by seed; none with one seed.
     pub interval: Option<Interval>,
     /// What the fitness is at least, one-sided with the confidence that a promotion takes; none while no spread is known.
     pub bound: Option<f64>,
