@@ -83,11 +83,9 @@ impl Engineer {
         findings: &mut Vec<Finding>,
     ) -> Option<Sizes> {
         let baseline = if proposed.baseline { None } else { self.baseline };
-        let sized = equalise::sizes(&campaign.model, baseline, size(report)?);
-        Some(sized.unwrap_or_else(|(sizes, finding)| {
-            findings.push(finding);
-            sizes
-        }))
+        let (sizes, against) = equalise::sizes(&campaign.model, baseline, size(report)?);
+        findings.extend(against);
+        Some(sizes)
     }
 
     /// What makes a program unfit to be a parent: steeper or larger than the campaign allows.
