@@ -122,7 +122,8 @@ impl<'a> Interp<'a> {
     pub fn tuple_class(&mut self, name: &str, fields: super::value::Fields) -> Eval<Value> {
         let base = self.classes["NamedTuple"].clone();
         let (name, fields) = (name.into(), Some(fields).into());
-        Ok(Value::Class(Rc::new(Class { name, bases: vec![base], attrs: Default::default(), fields, user: true })))
+        let class = Class { name, bases: vec![base], attrs: Default::default(), fields, user: true };
+        Ok(Value::Class(self.new_class(class)))
     }
 
     /// Make the members of an enumeration: objects with a name and a value.
@@ -170,7 +171,8 @@ impl<'a> Interp<'a> {
                     other => self.iterate(other)?,
                 };
                 let (attrs, fields) = (Default::default(), None.into());
-                let made = Rc::new(Class { name: name.clone(), bases: vec![class.clone()], attrs, fields, user: true });
+                let bases = vec![class.clone()];
+                let made = self.new_class(Class { name: name.clone(), bases, attrs, fields, user: true });
                 let mut vars = std::collections::HashMap::new();
                 for (i, member) in names.iter().enumerate() {
                     match member {
@@ -211,7 +213,7 @@ impl<'a> Interp<'a> {
                 attrs.insert_str(name, vars[name].clone());
             }
         }
-        let class = Rc::new(Class {
+        let class = self.new_class(Class {
             name: s.name.as_str().into(),
             bases,
             attrs: attrs.into(),

@@ -118,6 +118,8 @@ pub struct Interp<'a> {
     pub locals: Vec<(Rc<std::collections::HashSet<String>>, bool)>,
     pub scopes: Vec<std::rc::Weak<Scope>>,
     pub objects: Vec<std::rc::Weak<super::value::Instance>>,
+    /// Classes of the text, whose methods know their class.
+    pub user_classes: Vec<std::rc::Weak<Class>>,
     /// The layer under construction, so that what it has is known even if its constructor fails.
     pub begun: Option<Rc<super::value::Instance>>,
     pub classes: HashMap<&'static str, Rc<Class>>,
@@ -158,6 +160,7 @@ impl<'a> Interp<'a> {
             locals: Vec::new(),
             scopes: Vec::new(),
             objects: Vec::new(),
+            user_classes: Vec::new(),
             begun: None,
             classes: HashMap::new(),
             globals: Scope::new(ScopeKind::Module, None, Rc::default()),
@@ -182,6 +185,13 @@ impl<'a> Interp<'a> {
         scope
     }
 
+    /// A class of the text, remembered so that its cycles can be cut.
+    pub fn new_class(&mut self, class: Class) -> Rc<Class> {
+        let class = Rc::new(class);
+        self.user_classes.push(Rc::downgrade(&class));
+        class
+    }
+
     /// Cut the cycles between scopes, functions, classes and objects, so that memory is given back.
     pub fn release(&mut self) {
         self.globals.vars.borrow_mut().clear();
@@ -189,6 +199,11 @@ impl<'a> Interp<'a> {
         for scope in self.scopes.drain(..).filter_map(|s| s.upgrade()) {
             scope.vars.borrow_mut().clear();
             scope.frame.borrow_mut().take();
+            scope.yields.borrow_mut().take();
+        }
+        for class in self.user_classes.drain(..).filter_map(|c| c.upgrade()) {
+            std::mem::take(&mut *class.attrs.borrow_mut());
+            class.fields.borrow_mut().take();
         }
         for object in self.objects.drain(..).filter_map(|o| o.upgrade()) {
             std::mem::take(&mut *object.attrs.borrow_mut());

@@ -262,3 +262,53 @@ fn alternative(name: &str, dims: &Dims) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn all_that_a_trace_made_is_given_back() {
+        let text = "\
+import torch, torch.nn as nn
+from dataclasses import dataclass
+from enum import Enum
+from fla.modules import RMSNorm
+
+class Kind(Enum):
+    ONE = 1
+
+@dataclass
+class Options:
+    scale: float = 2.0
+
+class Norm(RMSNorm):
+    def forward(self, x):
+        return super().forward(x)
+
+class Mixer(nn.Module):
+    def __init__(self, d_model):
+        super().__init__()
+        self.me = [self]
+        self.norm = Norm(d_model)
+        self.call = lambda x: self.norm(x) * Options().scale
+
+    def forward(self, x):
+        return self.call(x) if Kind.ONE is Kind.ONE else x
+";
+        let lines = Lines::new(text);
+        let module = parse(&lines).unwrap();
+        let mut tracer = Interp::new(&lines, Options::default().limits);
+        let dims = Dims { batch: 2, time: 8, d_model: 8, num_heads: 2, args: Default::default() };
+        let (attempt, _) = run(&mut tracer, &module, "Mixer", &dims);
+        assert!(attempt.traced.is_some(), "{:?}", attempt.findings);
+        let (scopes, objects, classes) = (tracer.scopes.clone(), tracer.objects.clone(), tracer.user_classes.clone());
+        assert!(scopes.len() > 4 && objects.len() > 2 && classes.len() >= 4);
+        tracer.release();
+        drop((tracer, attempt));
+        assert_eq!(scopes.iter().filter(|s| s.strong_count() > 0).count(), 0);
+        assert_eq!(objects.iter().filter(|o| o.strong_count() > 0).count(), 0);
+        assert_eq!(classes.iter().filter(|c| c.strong_count() > 0).count(), 0);
+    }
+}
