@@ -14,7 +14,7 @@ use super::check::trace_at;
 use super::dependencies::work;
 use super::report::{GateConfig, RecurrentState, StateAt, StateGrowth};
 use crate::ir::eval::{
-    broadcast_index, cat_sources, gather_sources, matmul_batches, movement, reduced_index, scatter_targets,
+    FILL, broadcast_index, cat_sources, gather_sources, matmul_batches, movement, reduced_index, scatter_targets,
     slice_targets, strides,
 };
 use crate::ir::{DType, Graph, Node, NodeId, Op};
@@ -206,7 +206,7 @@ impl Needs<'_> {
                 let of = node.inputs[0];
                 let sources = movement(op, self.graph.shape(of), &node.shape).unwrap_or_default();
                 for (from, bits) in sources.into_iter().zip(wanted) {
-                    if let Some(from) = from {
+                    if from != FILL {
                         self.want(of, from, *bits);
                     }
                 }

@@ -112,11 +112,11 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
             .collect(),
         Op::Pad { value, .. } => {
             let moved = movement(op, operands[0].0, shape)?;
-            moved.into_iter().map(|i| i.map_or(value.0, |i| operands[0].1[i])).collect()
+            moved.into_iter().map(|i| if i == FILL { value.0 } else { operands[0].1[i] }).collect()
         }
         Op::Permute(_) | Op::Expand | Op::Slice { .. } => {
             let moved = movement(op, operands[0].0, shape)?;
-            moved.into_iter().map(|i| operands[0].1[i.expect("only padding makes new elements")]).collect()
+            moved.into_iter().map(|i| operands[0].1[i]).collect()
         }
         Op::Gather(_) | Op::IndexSelect(_) => {
             gather_sources(op, operands[0].0, operands[1], shape)?.into_iter().map(|i| operands[0].1[i]).collect()
@@ -195,27 +195,28 @@ pub fn reduced_index(shape: &[usize], axes: &[Axis]) -> Vec<usize> {
     broadcast_index(&kept, shape)
 }
 
-/// Where each element of a moving operation's result comes from; `None` for padding.
-pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<Option<usize>>> {
+/// Stands for an element that padding makes.
+pub const FILL: usize = usize::MAX;
+
+/// Where each element of a moving operation's result comes from, [`FILL`] for padding; `None` for other operations.
+pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<usize>> {
     let own = strides(from);
-    let all = |indices: Vec<usize>| Some(indices.into_iter().map(Some).collect());
     match op {
-        Op::Reshape => all((0..shape.iter().product()).collect()),
-        Op::Permute(perm) => all(walk(shape, &perm.iter().map(|&p| own[p]).collect::<Vec<_>>(), 0)),
-        Op::Expand => all(broadcast_index(from, shape)),
+        Op::Reshape => Some((0..shape.iter().product()).collect()),
+        Op::Permute(perm) => Some(walk(shape, &perm.iter().map(|&p| own[p]).collect::<Vec<_>>(), 0)),
+        Op::Expand => Some(broadcast_index(from, shape)),
         Op::Slice { axis, start, step } => {
             let mut by = own.clone();
             by[*axis] *= step;
-            all(walk(shape, &by, start * own[*axis]))
+            Some(walk(shape, &by, start * own[*axis]))
         }
         Op::Flip(axis) => {
             let (block, size) = (own[*axis], from[*axis]);
-            all((0..shape.iter().product())
-                .map(|i: usize| {
-                    let at = i / block % size;
-                    i - at * block + (size - 1 - at) * block
-                })
-                .collect())
+            let flipped = |i: usize| {
+                let at = i / block % size;
+                i - at * block + (size - 1 - at) * block
+            };
+            Some((0..shape.iter().product()).map(flipped).collect())
         }
         Op::Pad { axis, before, .. } => {
             let inner: usize = shape[axis + 1..].iter().product();
@@ -224,7 +225,7 @@ pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<Option<u
                 let along = (i / inner % shape[*axis]).checked_sub(*before).filter(|&a| a < from[*axis])?;
                 Some((i / inner / shape[*axis] * from[*axis] + along) * inner + i % inner)
             };
-            Some((0..n).map(at).collect())
+            Some((0..n).map(|i| at(i).unwrap_or(FILL)).collect())
         }
         _ => None,
     }

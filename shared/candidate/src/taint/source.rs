@@ -3,7 +3,7 @@
 use super::index::{known_row, places};
 use super::tensor::Tensor;
 use crate::ir::eval::{
-    broadcast_index, cat_sources, matmul_batches, movement, reduced_index, slice_targets, strides, walk,
+    FILL, broadcast_index, cat_sources, matmul_batches, movement, reduced_index, slice_targets, strides, walk,
 };
 use crate::ir::{Axis, Node, Op};
 
@@ -80,7 +80,7 @@ pub fn sources(node: &Node, operands: &[(&[usize], &Tensor)], at: usize) -> Sour
             make(Kind::Mix, (0..to.len()).filter(|&i| to[i] == at).map(|i| (0, i)).collect(), vec![])
         }
         Op::Permute(_) | Op::Expand | Op::Slice { .. } | Op::Flip(_) | Op::Pad { .. } => {
-            let from = movement(&node.op, operands[0].0, shape).and_then(|m| m[at]);
+            let from = movement(&node.op, operands[0].0, shape).map(|m| m[at]).filter(|&i| i != FILL);
             let kind = match node.op {
                 Op::Slice { .. } | Op::Flip(_) => Kind::Move,
                 _ => Kind::Elementwise,

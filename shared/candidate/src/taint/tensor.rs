@@ -13,7 +13,7 @@ pub enum Tensor {
     /// Constants.
     Constant(Arc<[f64]>),
     /// Anything.
-    Dense(Rc<[Element]>),
+    Dense(Rc<Vec<Element>>),
 }
 
 impl Tensor {
@@ -24,9 +24,9 @@ impl Tensor {
             Some(first) if elements.iter().all(|e| e == first) => Self::Uniform(*first),
             Some(first) if first.constant().is_some() => {
                 let constants: Option<Arc<[f64]>> = elements.iter().map(|e| e.constant()).collect();
-                constants.map_or_else(|| Self::Dense(elements.into()), Self::Constant)
+                constants.map_or_else(|| Self::Dense(Rc::new(elements)), Self::Constant)
             }
-            Some(_) => Self::Dense(elements.into()),
+            Some(_) => Self::Dense(Rc::new(elements)),
         }
     }
 
@@ -41,10 +41,10 @@ impl Tensor {
     }
 
     /// All `n` elements.
-    pub fn elements(&self, n: usize) -> Rc<[Element]> {
+    pub fn elements(&self, n: usize) -> Rc<Vec<Element>> {
         match self {
             Self::Dense(elements) => elements.clone(),
-            _ => (0..n).map(|i| self.at(i)).collect(),
+            _ => Rc::new((0..n).map(|i| self.at(i)).collect()),
         }
     }
 

@@ -4,7 +4,7 @@ use super::element::{self, Element};
 use super::index;
 use super::mix;
 use super::tensor::Tensor;
-use crate::ir::eval::{broadcast_index, cat_sources, evaluate, movement, slice_targets};
+use crate::ir::eval::{FILL, broadcast_index, cat_sources, evaluate, movement, slice_targets};
 use crate::ir::{Node, Op};
 
 /// An operand: its shape and what is known of it.
@@ -65,7 +65,7 @@ pub fn transfer(node: &Node, operands: &[Operand<'_>]) -> Tensor {
                 }
                 _ => {
                     let moved = movement(&node.op, from, shape).expect("a moving operation");
-                    Tensor::of(moved.into_iter().map(|i| i.map_or(fill, |i| x.at(i))).collect())
+                    Tensor::of(moved.into_iter().map(|i| if i == FILL { fill } else { x.at(i) }).collect())
                 }
             }
         }
