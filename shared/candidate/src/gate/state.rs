@@ -14,7 +14,7 @@ use super::check::trace_at;
 use super::dependencies::work;
 use super::report::{GateConfig, RecurrentState, StateAt, StateGrowth};
 use crate::ir::eval::{
-    FILL, broadcast_index, cat_sources, gather_sources, matmul_batches, movement, reduced_index, scatter_targets,
+    FILL, Walk, broadcast_index, cat_sources, gather_sources, matmul_batches, movement, reduced_index, scatter_targets,
     slice_targets, strides,
 };
 use crate::ir::{DType, Graph, Node, NodeId, Op};
@@ -234,17 +234,18 @@ fn moves(node: &Node) -> bool {
 fn wants(node: &Node, operands: &[Operand<'_>], k: usize, future: &[Times], open: &[Times], wanted: &mut [Times]) {
     let shape = &node.shape[..];
     let own = operands[k].0;
-    let mut each = |to: Vec<usize>| to.into_iter().zip(future).for_each(|(i, f)| wanted[i] |= f);
     match &node.op {
-        Op::Unary(_) | Op::Cast | Op::Binary(_) | Op::Compare(_) | Op::Where => each(broadcast_index(own, shape)),
-        Op::CumSum(_) | Op::CumProd(_) => each((0..future.len()).collect()),
-        Op::Reduce { axes, .. } => inverse(&reduced_index(own, axes), future, wanted),
-        Op::ArgMax(axis) => inverse(&reduced_index(own, &[*axis]), future, wanted),
+        Op::Unary(_) | Op::Cast | Op::Binary(_) | Op::Compare(_) | Op::Where => {
+            each(Walk::broadcast(own, shape), future, wanted)
+        }
+        Op::CumSum(_) | Op::CumProd(_) => wanted.iter_mut().zip(future).for_each(|(w, f)| *w |= f),
+        Op::Reduce { axes, .. } => inverse(reduced_index(own, axes), future, wanted),
+        Op::ArgMax(axis) => inverse(reduced_index(own, &[*axis]), future, wanted),
         Op::Softmax(axis) | Op::LogSoftmax(axis) | Op::ArgSort { axis, .. } => {
             let lanes = reduced_index(own, &[*axis]);
-            let mut of_lane = vec![0; lanes.iter().max().map_or(0, |m| m + 1)];
-            lanes.iter().zip(future).for_each(|(&lane, f)| of_lane[lane] |= f);
-            for (i, lane) in lanes.into_iter().enumerate() {
+            let mut of_lane = vec![0; lanes.clone().max().map_or(0, |m| m + 1)];
+            lanes.clone().zip(future).for_each(|(lane, f)| of_lane[lane] |= f);
+            for (i, lane) in lanes.enumerate() {
                 wanted[i] |= if operands[k].1.at(i).masked() { 0 } else { of_lane[lane] };
             }
         }
@@ -264,15 +265,15 @@ fn wants(node: &Node, operands: &[Operand<'_>], k: usize, future: &[Times], open
         Op::Gather(_) | Op::IndexSelect(_) if k == 0 => {
             let index = operands[1].1.constants(operands[1].0.iter().product());
             match index.and_then(|i| gather_sources(&node.op, own, (operands[1].0, &i), shape)) {
-                Some(sources) => each(sources),
+                Some(sources) => each(sources, future, wanted),
                 None => all(future, wanted),
             }
         }
-        Op::ScatterAdd(_) | Op::IndexAdd(_) if k == 0 => each((0..future.len()).collect()),
+        Op::ScatterAdd(_) | Op::IndexAdd(_) if k == 0 => each(0..future.len(), future, wanted),
         Op::ScatterAdd(_) | Op::IndexAdd(_) if k == 2 => {
             let index = operands[1].1.constants(operands[1].0.iter().product());
             match index.and_then(|i| scatter_targets(&node.op, operands[0].0, (operands[1].0, &i), own)) {
-                Some(targets) => inverse(&targets, future, wanted),
+                Some(targets) => inverse(targets, future, wanted),
                 None => all(future, wanted),
             }
         }
@@ -289,8 +290,14 @@ fn wants(node: &Node, operands: &[Operand<'_>], k: usize, future: &[Times], open
 }
 
 /// Operand element i goes into result element `to[i]`.
-fn inverse(to: &[usize], future: &[Times], wanted: &mut [Times]) {
-    to.iter().zip(wanted).for_each(|(&o, w)| *w |= future[o]);
+/// Every element of the result reads the element of the operand at its place in `from`.
+fn each(from: impl IntoIterator<Item = usize>, future: &[Times], wanted: &mut [Times]) {
+    from.into_iter().zip(future).for_each(|(i, f)| wanted[i] |= f);
+}
+
+/// Every element of the operand goes into the element of the result at its place in `to`.
+fn inverse(to: impl IntoIterator<Item = usize>, future: &[Times], wanted: &mut [Times]) {
+    to.into_iter().zip(wanted).for_each(|(o, w)| *w |= future[o]);
 }
 
 fn all(future: &[Times], wanted: &mut [Times]) {

@@ -2,8 +2,9 @@
 //!
 //! Not an executor: no layouts, no threads. Values of every dtype are `f64` (Bool: 0 or 1).
 
-use super::op::{Axis, DType, Op, Real, Reduction};
+use super::op::{Axis, Binary, DType, Op, Real, Reduction};
 pub use super::scalar::{binary, cast, compare, unary};
+pub use super::walk::{Walk, strides};
 
 /// An operand: its shape and its row-major values.
 pub type Operand<'a> = (&'a [usize], &'a [f64]);
@@ -35,16 +36,9 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
                 Reduction::Min => f64::INFINITY,
             };
             let mut out = vec![start; n];
-            for (i, &o) in reduced_index(s, axes).iter().enumerate() {
+            for (i, o) in reduced_index(s, axes).enumerate() {
                 let x = data[i];
-                out[o] = match kind {
-                    Reduction::Sum => out[o] + x,
-                    Reduction::Prod => out[o] * x,
-                    Reduction::Max if x.is_nan() => x,
-                    Reduction::Min if x.is_nan() => x,
-                    Reduction::Max => out[o].max(x),
-                    Reduction::Min => out[o].min(x),
-                };
+                out[o] = reduced(*kind, out[o], x);
             }
             out
         }
@@ -83,7 +77,7 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
             let (s, data) = operands[0];
             let mut best: Vec<Option<(f64, usize)>> = vec![None; n];
             let stride: usize = s[axis + 1..].iter().product();
-            for (i, &o) in reduced_index(s, &[*axis]).iter().enumerate() {
+            for (i, o) in reduced_index(s, &[*axis]).enumerate() {
                 if best[o].is_none_or(|(x, _)| data[i] > x) {
                     best[o] = Some((data[i], i / stride % s[*axis]));
                 }
@@ -115,8 +109,7 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
             moved.into_iter().map(|i| if i == FILL { value.0 } else { operands[0].1[i] }).collect()
         }
         Op::Permute(_) | Op::Expand | Op::Slice { .. } => {
-            let moved = movement(op, operands[0].0, shape)?;
-            moved.into_iter().map(|i| operands[0].1[i]).collect()
+            Walk::of_view(op, operands[0].0, shape)?.map(|i| operands[0].1[i]).collect()
         }
         Op::Gather(_) | Op::IndexSelect(_) => {
             gather_sources(op, operands[0].0, operands[1], shape)?.into_iter().map(|i| operands[0].1[i]).collect()
@@ -152,47 +145,29 @@ pub fn evaluate(op: &Op, operands: &[Operand<'_>], shape: &[usize], dtype: DType
 
 /// For each element of `shape`, the element of an operand of shape `from` that broadcasts to it.
 pub fn broadcast_index(from: &[usize], shape: &[usize]) -> Vec<usize> {
-    let pad = shape.len() - from.len();
-    let own = strides(from);
-    let step: Vec<usize> =
-        (0..shape.len()).map(|i| if i < pad || from[i - pad] == 1 { 0 } else { own[i - pad] }).collect();
-    walk(shape, &step, 0)
+    Walk::broadcast(from, shape).collect()
 }
 
-/// Row-major strides.
-pub fn strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
-    for i in (0..shape.len().saturating_sub(1)).rev() {
-        strides[i] = strides[i + 1] * shape[i + 1];
-    }
-    strides
-}
-
-/// `base + sum(index * step)` for every index of `shape`, row-major.
+/// [`Walk::new`], written out.
 pub fn walk(shape: &[usize], step: &[usize], base: usize) -> Vec<usize> {
-    let n: usize = shape.iter().product();
-    let mut out = Vec::with_capacity(n);
-    if n == 0 {
-        return out;
+    Walk::new(shape, step, base).collect()
+}
+
+/// A reduction's value after one more element; NaN stays NaN.
+pub fn reduced(kind: Reduction, so_far: f64, x: f64) -> f64 {
+    match kind {
+        Reduction::Sum => so_far + x,
+        Reduction::Prod => so_far * x,
+        Reduction::Max => binary(Binary::Maximum, so_far, x, DType::F32),
+        Reduction::Min => binary(Binary::Minimum, so_far, x, DType::F32),
     }
-    out.push(base);
-    // Grow axis by axis from the right: each pass repeats what is there, shifted.
-    for (&size, &step) in shape.iter().zip(step).rev() {
-        let block = out.len();
-        for i in 1..size {
-            for j in 0..block {
-                out.push(out[j] + i * step);
-            }
-        }
-    }
-    out
 }
 
 /// For each element of a tensor, the element of the reduction over `axes` that it falls into.
-pub fn reduced_index(shape: &[usize], axes: &[Axis]) -> Vec<usize> {
+pub fn reduced_index(shape: &[usize], axes: &[Axis]) -> Walk {
     let mut kept = shape.to_vec();
     axes.iter().for_each(|&a| kept[a] = 1);
-    broadcast_index(&kept, shape)
+    Walk::broadcast(&kept, shape)
 }
 
 /// Stands for an element that padding makes.
@@ -203,13 +178,7 @@ pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<usize>> 
     let own = strides(from);
     match op {
         Op::Reshape => Some((0..shape.iter().product()).collect()),
-        Op::Permute(perm) => Some(walk(shape, &perm.iter().map(|&p| own[p]).collect::<Vec<_>>(), 0)),
-        Op::Expand => Some(broadcast_index(from, shape)),
-        Op::Slice { axis, start, step } => {
-            let mut by = own.clone();
-            by[*axis] *= step;
-            Some(walk(shape, &by, start * own[*axis]))
-        }
+        Op::Permute(_) | Op::Expand | Op::Slice { .. } => Walk::of_view(op, from, shape).map(Iterator::collect),
         Op::Flip(axis) => {
             let (block, size) = (own[*axis], from[*axis]);
             let flipped = |i: usize| {
@@ -303,7 +272,7 @@ fn zip(a: Operand<'_>, b: Operand<'_>, shape: &[usize], f: impl Fn(f64, f64) -> 
     if a.0 == shape && b.0 == shape {
         return a.1.iter().zip(b.1).map(|(&x, &y)| f(x, y)).collect();
     }
-    let (i, j) = (broadcast_index(a.0, shape), broadcast_index(b.0, shape));
+    let (i, j) = (Walk::broadcast(a.0, shape), Walk::broadcast(b.0, shape));
     i.into_iter().zip(j).map(|(i, j)| f(a.1[i], b.1[j])).collect()
 }
 
@@ -329,9 +298,10 @@ pub fn matmul_batches(a: &[usize], b: &[usize], shape: &[usize]) -> Vec<(usize, 
     let batch = &shape[..shape.len() - 2];
     let (ab, am) = a.split_at(a.len() - 2);
     let (bb, bm) = b.split_at(b.len() - 2);
-    let i = broadcast_index(ab, batch);
-    let j = broadcast_index(bb, batch);
-    i.into_iter().zip(j).map(|(i, j)| (i * am[0] * am[1], j * bm[0] * bm[1])).collect()
+    Walk::broadcast(ab, batch)
+        .zip(Walk::broadcast(bb, batch))
+        .map(|(i, j)| (i * am[0] * am[1], j * bm[0] * bm[1]))
+        .collect()
 }
 
 fn matmul(a: Operand<'_>, b: Operand<'_>, shape: &[usize]) -> Vec<f64> {

@@ -16,6 +16,7 @@ mod scatter;
 mod shape;
 mod sketch;
 mod sum;
+mod walk;
 
 pub use canonical::canonical;
 pub use constant::Constants;

@@ -15,7 +15,7 @@ pub fn gather(op: &Op, x: Operand<'_>, index: Operand<'_>, shape: &[usize]) -> T
     bases[*axis] = 0;
     // Joins over the axis, made when first needed.
     let mut anywhere: Option<Vec<Element>> = None;
-    let lanes = reduced_index(x.0, &[*axis]);
+    let lanes: Vec<usize> = reduced_index(x.0, &[*axis]).collect();
     let out = walk(shape, &bases, 0).into_iter().zip(places).map(|(base, place)| {
         let at = index.1.at(place);
         if let Some(i) = known_row(at, size) {

@@ -3,7 +3,7 @@
 use super::element::{Element, Value};
 use super::tensor::Tensor;
 use super::transfer::Operand;
-use crate::ir::eval::{broadcast_index, evaluate, matmul_batches, reduced_index};
+use crate::ir::eval::{broadcast_index, evaluate, matmul_batches, reduced, reduced_index};
 use crate::ir::{Axis, DType, Op, Reduction};
 
 /// A sum under way: known as long as every term is, and blind to exact zeros.
@@ -119,24 +119,19 @@ pub fn reduce(x: Operand<'_>, axes: &[Axis], kind: Reduction, n: usize) -> Tenso
     let to = reduced_index(x.0, axes);
     let mut ordinary = vec![kind != Reduction::Max; n];
     if kind == Reduction::Max {
-        to.iter().enumerate().for_each(|(i, &o)| ordinary[o] |= !x.1.at(i).masked());
+        to.clone().enumerate().for_each(|(i, o)| ordinary[o] |= !x.1.at(i).masked());
     }
     let mut joins = vec![Element::FREE; n];
     let mut known = vec![Some(start); n];
     let mut zero = vec![false; n];
-    for (i, &o) in to.iter().enumerate() {
+    for (i, o) in to.enumerate() {
         let e = x.1.at(i);
         if kind == Reduction::Max && ordinary[o] && e.masked() {
             continue;
         }
         zero[o] |= kind == Reduction::Prod && e.zero();
         joins[o] = joins[o].join(e);
-        known[o] = known[o].zip(e.constant()).map(|(s, v)| match kind {
-            Reduction::Sum => s + v,
-            Reduction::Prod => s * v,
-            Reduction::Max => s.max(v),
-            Reduction::Min => s.min(v),
-        });
+        known[o] = known[o].zip(e.constant()).map(|(s, v)| reduced(kind, s, v));
     }
     let element = |o: usize| match zero[o] {
         true => Element::known(0.0),
@@ -220,7 +215,7 @@ pub fn cumulative(x: Operand<'_>, axis: Axis, product: bool) -> Tensor {
 pub fn argmax(x: Operand<'_>, axis: Axis, n: usize) -> Tensor {
     let to = reduced_index(x.0, &[axis]);
     let mut out = vec![Element::FREE; n];
-    to.iter().enumerate().for_each(|(i, &o)| out[o] = out[o].join(rank(x.1.at(i))));
+    to.enumerate().for_each(|(i, o)| out[o] = out[o].join(rank(x.1.at(i))));
     Tensor::of(out)
 }
 

@@ -52,7 +52,7 @@ pub fn sources(node: &Node, operands: &[(&[usize], &Tensor)], at: usize) -> Sour
         }
         Op::Matmul => matmul(node, operands, at),
         Op::Reduce { axes, .. } => {
-            let to = reduced_index(operands[0].0, axes);
+            let to: Vec<usize> = reduced_index(operands[0].0, axes).collect();
             make(Kind::Mix, (0..to.len()).filter(|&i| to[i] == at).map(|i| (0, i)).collect(), vec![])
         }
         Op::Softmax(axis) | Op::LogSoftmax(axis) => {
@@ -76,7 +76,7 @@ pub fn sources(node: &Node, operands: &[(&[usize], &Tensor)], at: usize) -> Sour
             make(Kind::Mix, lane(shape, *axis, at).into_iter().map(|i| (0, i)).collect(), vec![])
         }
         Op::ArgMax(axis) => {
-            let to = reduced_index(operands[0].0, &[*axis]);
+            let to: Vec<usize> = reduced_index(operands[0].0, &[*axis]).collect();
             make(Kind::Mix, (0..to.len()).filter(|&i| to[i] == at).map(|i| (0, i)).collect(), vec![])
         }
         Op::Permute(_) | Op::Expand | Op::Slice { .. } | Op::Flip(_) | Op::Pad { .. } => {

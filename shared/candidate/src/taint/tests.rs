@@ -405,6 +405,16 @@ fn zeros_of_either_sign_sort_as_equal() {
     }
 }
 
+#[test]
+fn the_greatest_and_the_least_of_a_nan_are_a_nan() {
+    for kind in [Reduction::Max, Reduction::Min] {
+        let over = Op::Reduce { kind, axes: vec![0] };
+        for data in [[f64::NAN, 5.0, -1e9], [5.0, f64::NAN, -1e9], [5.0, -1e9, f64::NAN]] {
+            assert!(evaluate(&over, &[(&[3], &data)], &[1], DType::F32).unwrap()[0].is_nan());
+        }
+    }
+}
+
 /// A random program of `[2, 4, 4]` tensors, each step one or a few operations on earlier results.
 fn program(steps: &[(u8, usize, usize)]) -> Graph {
     let mut p = Plant::new(4);

@@ -4,7 +4,7 @@ use super::element::{self, Element};
 use super::index;
 use super::mix;
 use super::tensor::Tensor;
-use crate::ir::eval::{FILL, broadcast_index, cat_sources, evaluate, movement, slice_targets};
+use crate::ir::eval::{FILL, Walk, broadcast_index, cat_sources, evaluate, movement, slice_targets};
 use crate::ir::{Node, Op};
 
 /// An operand: its shape and what is known of it.
@@ -63,6 +63,10 @@ pub fn transfer(node: &Node, operands: &[Operand<'_>]) -> Tensor {
                 (Tensor::Uniform(e), Op::Permute(_) | Op::Expand | Op::Slice { .. } | Op::Flip(_)) => {
                     Tensor::Uniform(*e)
                 }
+                (_, Op::Permute(_) | Op::Expand | Op::Slice { .. }) => {
+                    let moved = Walk::of_view(&node.op, from, shape).expect("a view");
+                    Tensor::of(moved.map(|i| x.at(i)).collect())
+                }
                 _ => {
                     let moved = movement(&node.op, from, shape).expect("a moving operation");
                     Tensor::of(moved.into_iter().map(|i| if i == FILL { fill } else { x.at(i) }).collect())
@@ -110,8 +114,8 @@ fn zip(a: Operand<'_>, b: Operand<'_>, shape: &[usize], f: impl Fn(Element, Elem
         ((_, Tensor::Uniform(x)), (s, y)) if s == shape => Tensor::of((0..n).map(|i| f(*x, y.at(i))).collect()),
         ((s, x), (r, y)) if s == shape && r == shape => Tensor::of((0..n).map(|i| f(x.at(i), y.at(i))).collect()),
         _ => {
-            let (i, j) = (broadcast_index(a.0, shape), broadcast_index(b.0, shape));
-            Tensor::of(i.into_iter().zip(j).map(|(i, j)| f(a.1.at(i), b.1.at(j))).collect())
+            let (i, j) = (Walk::broadcast(a.0, shape), Walk::broadcast(b.0, shape));
+            Tensor::of(i.zip(j).map(|(i, j)| f(a.1.at(i), b.1.at(j))).collect())
         }
     }
 }
