@@ -36,19 +36,19 @@ pub struct Profile {
 /// | decay_linear_attention | 2 | 2.450 (0.020) | 0.242 (0.006) |
 /// | softmax_attention (no positions, no convolution) | 2 | 2.647 (0.009) | 0.266 (0.002) |
 pub const LAPTOP: Profile = Profile {
-    dims: Dims { d_model: 32, layers: 2, heads: 4, swiglu: 64 },
+    dims: Dims { d_model: 32, layers: 2, heads: 4, swiglu: 96 },
     training: Training {
-        steps: 180,
-        batch: 64,
+        steps: 400,
+        batch: 32,
         learning_rate: 1e-2,
-        warmup: 20,
+        warmup: 40,
         schedule: Schedule::Cosine { floor: 0.1 },
         weight_decay: 0.1,
         epsilon: 1e-8,
         clip: 1.0,
         validation: 512,
     },
-    seeds: 1,
+    seeds: 2,
     bytes_length: 32,
     recall_vocabulary: 32,
     recall_length: 16,

@@ -43,8 +43,9 @@ impl Owners {
 /// timer, retransmits, user, timeout, inode.
 fn inode(table: &str, port: u16) -> Option<u64> {
     let own = format!("0100007F:{port:04X}");
-    let line = table.lines().find(|line| line.split_whitespace().nth(1) == Some(&own))?;
-    line.split_whitespace().nth(9)?.parse().ok().filter(|&inode| inode != 0)
+    let lines = table.lines().filter(|line| line.split_whitespace().nth(1) == Some(&own));
+    // One that is closed but waits has no inode, and may have had the same port.
+    lines.filter_map(|line| line.split_whitespace().nth(9)?.parse().ok()).find(|&inode| inode != 0)
 }
 
 fn holds(process: u32, socket: &str) -> bool {
@@ -60,6 +61,18 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
+
+    #[test]
+    fn what_waits_after_its_end_hides_no_connection() {
+        let line = |other: &str, state: &str, inode: u64| {
+            format!(
+                "  1: 0100007F:1F90 {other} {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1\n"
+            )
+        };
+        let table = line("0100007F:0050", "06", 0) + &line("0100007F:0051", "01", 77);
+        assert_eq!(inode(&table, 0x1F90), Some(77));
+        assert_eq!(inode(&table, 0x1F91), None);
+    }
 
     #[test]
     fn a_connection_has_the_name_of_its_process() {

@@ -69,7 +69,7 @@ impl Default for TrainingSection {
             epsilon: training.epsilon,
             clip: training.clip,
             seeds: LAPTOP.seeds,
-            baseline_seeds: Some(5),
+            baseline_seeds: Some(8),
             attempts: 3,
             validation: whole(training.validation),
             schedule: schedule(training.schedule),
@@ -79,6 +79,7 @@ impl Default for TrainingSection {
 
 impl TaskSection {
     fn laptop() -> Vec<TaskSection> {
+        let named = |name| TaskSection::named(name).expect("a setting that has a name");
         vec![
             TaskSection::Bytes { sequence: whole(LAPTOP.bytes_length) },
             TaskSection::Mqar {
@@ -86,6 +87,7 @@ impl TaskSection {
                 vocabulary: whole(LAPTOP.recall_vocabulary),
                 pairs: whole(LAPTOP.recall_pairs),
             },
+            named("mad-mini-selective-copying"),
         ]
     }
 }

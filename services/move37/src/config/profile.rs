@@ -8,8 +8,10 @@ use crate::failure::Failure;
 /// A configuration by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
-    /// Minutes on two cores: what is done when nothing is said
+    /// An hour on two cores, records confirmed: what is done when nothing is said
     Laptop,
+    /// Two minutes on two cores: a first look, one seed, nothing confirmed
+    Quick,
     /// The paper's exploration: 20 M parameters, 1 B tokens
     #[value(name = "explore-20m")]
     Explore20m,
@@ -26,6 +28,7 @@ impl Profile {
     pub fn text(self) -> &'static str {
         match self {
             Profile::Laptop => include_str!("../../../../profiles/laptop.toml"),
+            Profile::Quick => include_str!("../../../../profiles/quick.toml"),
             Profile::Explore20m => include_str!("../../../../profiles/explore-20m.toml"),
             Profile::Verify340m => include_str!("../../../../profiles/verify-340m.toml"),
             Profile::Verify340mLong => include_str!("../../../../profiles/verify-340m-15b.toml"),

@@ -99,7 +99,8 @@ impl Peers {
                 (shares.others, lowest(beginnings), points, "the mean loss over the first twentieth")
             }
         };
-        let point = points.iter().find(|point| point.loss < share * lowest)?;
+        // Peers without a curve are no measure.
+        let point = points.iter().find(|point| lowest.is_finite() && point.loss < share * lowest)?;
         Some(format!(
             "its loss at step {} of {steps} is {:.4}, which nobody believes: it is less than {share} times {what} of {} \
              completed runs of its task, {lowest:.4}; look for a leak of the answers",

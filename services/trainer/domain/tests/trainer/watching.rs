@@ -123,6 +123,13 @@ fn a_task_that_can_be_solved_is_judged_by_its_first_steps_alone() {
 }
 
 #[test]
+fn a_run_whose_peers_have_no_curve_is_believed() {
+    const NOTHING: &[(u32, f64)] = &[];
+    let mut story = after(sample::campaign(), &[NOTHING; 3]);
+    assert_eq!(tell(&mut story, "mqar", (1, 0.001), 1.0), None);
+}
+
+#[test]
 fn losses_are_believed_where_the_campaign_says_so() {
     let mut campaign = sample::campaign();
     campaign.watch.implausible = None;

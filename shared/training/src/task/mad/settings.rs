@@ -34,7 +34,7 @@ pub const MINI: [MadSpec; 6] = [
     MadSpec { puzzle: Puzzle::FuzzyInContextRecall { key: 2, value: 2 }, vocabulary: 16, length: 64, instances: 3_200 },
     MadSpec { puzzle: Puzzle::Memorization, vocabulary: 64, length: 32, instances: 256 },
     MadSpec { puzzle: Puzzle::Compression, vocabulary: 16, length: 16, instances: 3_200 },
-    MadSpec { puzzle: Puzzle::SelectiveCopying { copied: 8 }, vocabulary: 16, length: 48, instances: 3_200 },
+    MadSpec { puzzle: Puzzle::SelectiveCopying { copied: 8 }, vocabulary: 16, length: 32, instances: 3_200 },
 ];
 
 /// All 66 published settings: the baselines by the name of their task, then each with one number changed, as
