@@ -1,4 +1,4 @@
-"""Takes one element with a step whose stride is no integer; refused for its unused layer only."""
+"""Takes one element with steps whose strides are no integers; refused for its unused layer only."""
 
 import torch
 import torch.nn as nn
@@ -11,4 +11,6 @@ class Layer(nn.Module):
         self.p, self.unused = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
 
     def forward(self, x):
-        return self.p(x) * x[..., 0 :: 10**18]
+        first = x[:, 0 :: 9223372036854775807]
+        x[:, 1 :: 9223372036854775807] = first
+        return self.p(x) * x[..., 0 :: 10**18] + first

@@ -4,6 +4,7 @@
 
 use super::op::{Axis, Binary, DType, Op, Real, Reduction};
 pub use super::scalar::{binary, cast, compare, unary};
+use super::walk::stepped;
 pub use super::walk::{Walk, strides};
 
 /// An operand: its shape and its row-major values.
@@ -204,9 +205,8 @@ pub fn movement(op: &Op, from: &[usize], shape: &[usize]) -> Option<Vec<usize>> 
 pub fn slice_targets(op: &Op, base: &[usize], value: &[usize]) -> Vec<usize> {
     let Op::SliceScatter { axis, start, step } = op else { return Vec::new() };
     let own = strides(base);
-    let mut by = own.clone();
-    by[*axis] *= step;
-    walk(value, &by, start * own[*axis])
+    let first = start * own[*axis];
+    walk(value, &stepped(own, *axis, *step), first)
 }
 
 /// For each element of a concatenation, the operand and the element within it.

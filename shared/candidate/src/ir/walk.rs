@@ -41,9 +41,7 @@ impl Walk {
             Op::Permute(perm) => Some(Self::new(shape, &perm.iter().map(|&p| own[p]).collect::<Vec<_>>(), 0)),
             Op::Expand => Some(Self::broadcast(from, shape)),
             Op::Slice { axis, start, step } => {
-                let mut by = own.clone();
-                by[*axis] *= step;
-                Some(Self::new(shape, &by, start * own[*axis]))
+                Some(Self::new(shape, &stepped(own.clone(), *axis, *step), start * own[*axis]))
             }
             _ => None,
         }
@@ -77,6 +75,12 @@ pub fn strides(shape: &[usize]) -> Vec<usize> {
     for i in (0..shape.len().saturating_sub(1)).rev() {
         strides[i] = strides[i + 1] * shape[i + 1];
     }
+    strides
+}
+
+/// Strides of which one is taken in steps. A step beyond all integers is that of a single element, which takes none.
+pub fn stepped(mut strides: Vec<usize>, axis: usize, step: usize) -> Vec<usize> {
+    strides[axis] = strides[axis].saturating_mul(step);
     strides
 }
 
