@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# What makes a training believable: the same job twice has the same curve, and a run that was killed goes on as if it had
-# not been.
+# What makes a training believable: the same job twice has the same curve, a run that was killed goes on as if it had not
+# been, baselines have their seeds and intervals, and the records of a campaign are confirmed with fresh seeds.
+# With --campaign, a campaign of 30 experiments under the profile `laptop` is made anew (an hour and a half at most on two
+# cores); else the one that is kept under tests/fixtures is looked at.
 set -euo pipefail
 # shellcheck source=tests/acceptance/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -75,7 +77,48 @@ recorded_run() {
     have "with other threads it says what differs" grep -q 'threads was' "$scratch/elsewhere.txt"
 }
 
+# confirmed STATE: a whole campaign whose records fresh seeds confirmed, on test data.
+confirmed() {
+    local state=$1 shown kind status
+    "$move37" replay --verify --state "$state" >"$scratch/replay.txt" || fail "it does not verify: $(cat "$scratch/replay.txt")"
+    have "its log holds: $(tail -n 1 "$scratch/replay.txt")" grep -q '^verified: true' "$scratch/replay.txt"
+    "$move37" campaign show --state "$state" | cut -c 1-200 | sed -n 1,8p
+    shown=$("$move37" campaign show --state "$state" --json)
+    have "it did $(field experiments <<<"$shown") experiments" test "$(field experiments <<<"$shown")" -ge 30
+    have "it came to its end" test "$(field phase <<<"$shown")" = finished
+    "$move37" tail --from start --no-follow --json --state "$state" >"$scratch/facts.jsonl"
+    for kind in candidate.promoted verification.recorded record.confirmed record.refuted run.spared; do
+        say "$kind: $(grep -c "\"type\":\"move37.$kind.v1\"" "$scratch/facts.jsonl" || true)"
+    done
+    have "at least one record is confirmed" grep -q '"type":"move37.record.confirmed.v1"' "$scratch/facts.jsonl"
+    "$move37" baselines --state "$state"
+    # The second stage: the programs that were promoted, at another size.
+    local finalists=$scratch/finalists.txt
+    "$move37" run --profile quick --experiments 0 --from campaign-1 --dry-run --state "$state" >"$finalists" ||
+        fail "a second stage of campaign-1 is refused: $(cat "$finalists")"
+    grep '^  program' "$finalists"
+    have "a second stage begins with what the first promoted" test "$(grep -c '^  program' "$finalists")" -gt 5
+    status=0
+    "$move37" run --from campaign-9 --dry-run --state "$state" >"$scratch/none.txt" 2>&1 || status=$?
+    have "one of a campaign that is not there cannot be: $(tail -n 1 "$scratch/none.txt")" test $status = 3
+}
+
+# A campaign at real size: the kept one, or one made now.
+campaign() {
+    local state=$scratch/laptop begun=$SECONDS
+    mkdir "$state"
+    if [ "${1:-}" = --campaign ]; then
+        "$move37" run --profile laptop --experiments 30 --lanes 2 --seed 37 --state "$state" | grep -v '^ ' | cut -c 1-150
+        say "made in $(((SECONDS - begun) / 60)) minutes"
+        have "in at most 90 minutes" test $((SECONDS - begun)) -le 5400
+    else
+        gunzip -c "$root/tests/fixtures/laptop-campaign.db.gz" >"$state/log.db"
+    fi
+    confirmed "$state"
+}
+
 identical_runs
 killed_run
 recorded_run
+campaign "$@"
 say "belief: all as it should be"

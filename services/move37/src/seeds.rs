@@ -7,6 +7,7 @@ use move37_events::facts::SeedProgram;
 use move37_events::genome::Genome;
 
 use crate::failure::Failure;
+use crate::view::CampaignView;
 
 /// Larger files are no candidates.
 const MOST_BYTES: u64 = 1 << 20;
@@ -40,6 +41,30 @@ pub fn from_file(path: &Path) -> Result<SeedProgram, Failure> {
     let text = read(path)?;
     let name = path.file_stem().map_or("program".into(), |stem| stem.to_string_lossy());
     Ok(program(&name, text, None))
+}
+
+/// Add the programs that a campaign promoted, best first, but for those that are there already.
+///
+/// # Errors
+/// It promoted none but its baseline.
+pub fn add_finalists(programs: &mut Vec<SeedProgram>, view: &CampaignView) -> Result<(), Failure> {
+    let promoted = |experiment: &u32| view.experiments.get(experiment).filter(|known| known.verified.is_some());
+    let admitted = |experiment: u32| promoted(&experiment)?.admitted.as_ref().filter(|admitted| !admitted.baseline);
+    let finalists: Vec<_> = view.leaderboard().iter().filter_map(|standing| admitted(standing.experiment.0)).collect();
+    if finalists.is_empty() {
+        let why = format!("campaign {} has promoted none but its baseline: let it run on, or name programs", view.id);
+        return Err(Failure::usage(format!("{why} with --seed-program FILE")));
+    }
+    for admitted in finalists {
+        if programs.iter().any(|program| program.hash == admitted.program) {
+            continue;
+        }
+        let name = &admitted.brief.name;
+        let taken = programs.iter().any(|program| program.name == *name);
+        let name = if taken { format!("{name}-{}", admitted.experiment) } else { name.clone() };
+        programs.push(program(&name, admitted.source.clone(), admitted.genome.clone()));
+    }
+    Ok(())
 }
 
 /// The text of a program file.

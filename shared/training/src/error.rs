@@ -73,6 +73,22 @@ pub enum Error {
         /// Train or validation.
         part: &'static str,
     },
+    /// A Parquet file is not what is needed.
+    #[error("read {path}: {why}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and the next step.
+        why: String,
+    },
+    /// A data set of the Hugging Face hub is not to be had.
+    #[error("fetch {reference}: {why}")]
+    Hub {
+        /// As it was asked for.
+        reference: String,
+        /// What was tried, and the next step.
+        why: String,
+    },
     /// A line of a JSONL file is not what is needed.
     #[error("read {path}: line {line} {why}")]
     Line {

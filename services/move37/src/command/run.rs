@@ -30,7 +30,7 @@ use crate::journal::{Live, pick, read_all};
 use crate::output;
 use crate::place::Place;
 use crate::progress::{Reporter, reporter};
-use crate::view::{CampaignView, Phase, report};
+use crate::view::{Book, CampaignView, Phase, report};
 
 pub use self::opening::Opening;
 
@@ -61,7 +61,11 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     if arguments.dry_run {
-        return examine::dry_run(&arguments.wish, arguments.place.state(), arguments.json);
+        let book = match arguments.wish.needs_history() {
+            true => arguments.place.read().await?,
+            false => Book::default(),
+        };
+        return examine::dry_run(&arguments.wish, &book, arguments.place.state(), arguments.json);
     }
     match arguments.place.cluster()? {
         None => here(arguments).await,

@@ -79,7 +79,10 @@ impl Default for TrainingSection {
 
 impl TaskSection {
     fn laptop() -> Vec<TaskSection> {
-        let named = |name| TaskSection::named(name).expect("a setting that has a name");
+        let mut copying = TaskSection::named("mad-mini-selective-copying").expect("a setting that has a name");
+        if let TaskSection::Mad { copied, .. } = &mut copying {
+            *copied = Some(whole(LAPTOP.copied));
+        }
         vec![
             TaskSection::Bytes { sequence: whole(LAPTOP.bytes_length) },
             TaskSection::Mqar {
@@ -87,7 +90,7 @@ impl TaskSection {
                 vocabulary: whole(LAPTOP.recall_vocabulary),
                 pairs: whole(LAPTOP.recall_pairs),
             },
-            named("mad-mini-selective-copying"),
+            copying,
         ]
     }
 }

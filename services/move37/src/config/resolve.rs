@@ -204,7 +204,7 @@ fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// Errors that complete "failed to ..", with the next step where they do not name it themselves.
 pub fn failed_to(error: Error) -> Failure {
     let next = match &error {
-        Error::Line { .. } | Error::Tokenizer(_) => "",
+        Error::Line { .. } | Error::Parquet { .. } | Error::Tokenizer(_) | Error::Hub { .. } => "",
         Error::EmptyText { .. } | Error::ShortText { .. } | Error::LargeText { .. } | Error::Read { .. } => {
             "; name another text file or folder with --text"
         }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use move37_core::Hash;
+use move37_core::{CampaignId, Hash};
 use move37_events::facts::{Campaign, TaskKind};
 
 use super::{Config, Profile, Text, difference, resolve};
 use crate::failure::Failure;
+use crate::journal::pick;
 use crate::seeds;
+use crate::view::Book;
 
 /// The flags of `run` that shape a campaign.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -33,7 +35,12 @@ pub struct Wish {
     /// A PyTorch file to start from as well; may be given several times
     #[arg(long = "seed-program", value_name = "FILE")]
     seed_programs: Vec<PathBuf>,
-    /// A text file or folder to learn language from, instead of Shakespeare's works
+    /// Start as well from the programs that this campaign of the same log promoted, best first: they are measured anew at this
+    /// campaign's sizes, and confirmed anew
+    #[arg(long = "from", value_name = "CAMPAIGN")]
+    finalists_of: Option<CampaignId>,
+    /// A text to learn language from, instead of Shakespeare's works: a file or folder, FILE.jsonl#FIELD, FILE.parquet#COLUMN, or
+    /// hf:OWNER/NAME[/PATH][#COLUMN] from the Hugging Face hub
     #[arg(long, value_name = "PATH")]
     text: Option<PathBuf>,
 }
@@ -55,10 +62,27 @@ impl Wish {
         Ok(config)
     }
 
+    /// Whether it names another campaign.
+    pub fn needs_history(&self) -> bool {
+        self.finalists_of.is_some()
+    }
+
+    /// The campaign that is wished for.
+    ///
+    /// # Errors
+    /// The wish makes no campaign.
+    pub fn campaign(&self, book: &Book, data: &Path, tell: &mut dyn FnMut(&str)) -> Result<Campaign, Failure> {
+        let mut campaign = resolve(&self.config()?, data, tell)?;
+        if let Some(from) = &self.finalists_of {
+            seeds::add_finalists(&mut campaign.programs, &pick(book, Some(from))?)?;
+        }
+        Ok(campaign)
+    }
+
     /// How the wish contradicts a campaign that is under way, if it does. What is not asked for contradicts nothing.
-    pub fn contradiction(&self, there: &Campaign, data: &Path) -> Result<Option<String>, Failure> {
-        if self.config.is_some() || self.profile.is_some() {
-            let wished = resolve(&self.config()?, data, &mut |_| {})?;
+    pub fn contradiction(&self, there: &Campaign, book: &Book, data: &Path) -> Result<Option<String>, Failure> {
+        if self.config.is_some() || self.profile.is_some() || self.finalists_of.is_some() {
+            let wished = self.campaign(book, data, &mut |_| {})?;
             return Ok(difference(there, &wished));
         }
         let differs = |flag: &str, there: u64, wished: Option<u64>| {
@@ -105,7 +129,7 @@ mod tests {
 
     fn contradiction(wish: Wish) -> Option<String> {
         // None of these wishes reads or stores a text.
-        wish.contradiction(&sample::campaign(), Path::new("no-such-folder")).unwrap()
+        wish.contradiction(&sample::campaign(), &Book::default(), Path::new("no-such-folder")).unwrap()
     }
 
     #[test]

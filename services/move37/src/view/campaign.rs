@@ -61,6 +61,21 @@ pub fn closed(reason: CloseReason) -> &'static str {
     }
 }
 
+/// What early stopping would have done, had it been on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Early {
+    /// Runs that it would have stopped.
+    pub runs: u32,
+    /// Runs that completed, these included.
+    pub of: u32,
+    /// Whole runs that it would have saved, as a sum of shares.
+    pub saved: f64,
+    /// Stopped runs that ended better than some of the runs that they were judged by.
+    pub wronged: u32,
+    /// The most that one stopped run ended below the best of those, in its loss.
+    pub regret: f64,
+}
+
 /// A campaign, folded from its facts. Facts of one chain come in order, chains in any.
 #[derive(Clone, Debug)]
 pub struct CampaignView {
@@ -80,6 +95,8 @@ pub struct CampaignView {
     pub promotion: Option<CandidatePromoted>,
     /// What promotions have cost.
     pub verifying: Spend,
+    /// What early stopping would have done.
+    pub early: Early,
     /// What is left of the budget.
     pub left: Option<Left>,
     /// Its end.
@@ -109,6 +126,7 @@ impl CampaignView {
             record: None,
             promotion: None,
             verifying: Spend::default(),
+            early: Early::default(),
             left: None,
             closed: None,
             facts: 0,
@@ -153,6 +171,13 @@ impl CampaignView {
                 self.verifying += fact.spend;
             }
             Fact::Memory(MemoryFact::RecordConfirmed(fact)) => self.record = Some(fact.clone()),
+            Fact::Trainer(TrainerFact::RunCompleted(_)) => self.early.of += 1,
+            Fact::Trainer(TrainerFact::RunSpared(fact)) => {
+                self.early.runs += 1;
+                self.early.saved += fact.saved;
+                self.early.wronged += u32::from(fact.wronged > 0);
+                self.early.regret = self.early.regret.max(fact.regret);
+            }
             Fact::Memory(MemoryFact::CampaignFollowed(_) | MemoryFact::RecordRefuted(_))
             | Fact::Researcher(_)
             | Fact::Engineer(_)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use move37_events::facts::{Purpose, Standing};
 
-use super::campaign::{CampaignView, Phase};
+use super::campaign::{CampaignView, Early, Phase};
 use super::experiment::{Experiment, Stage};
 use super::figures::{duration, flops, number, one_line};
 use super::headline::{confirmed, interval, results};
@@ -29,6 +29,7 @@ pub fn report(view: &CampaignView) -> Vec<String> {
         lines.push("without an insight:".to_owned());
         lines.extend(failures.into_iter().map(|(ordinal, why)| format!("  #{ordinal}  {}", one_line(why, 110))));
     }
+    lines.extend(early(view));
     lines.push(ledger(view));
     lines
 }
@@ -142,6 +143,21 @@ fn leaderboard(view: &CampaignView) -> Vec<String> {
         lines.push(format!("      and {} more", standings.len() - ROWS));
     }
     lines
+}
+
+/// What early stopping would have saved and lost; nothing where it would have stopped nothing.
+fn early(view: &CampaignView) -> Option<String> {
+    let Early { runs, of, saved, wronged, regret } = view.early;
+    (runs > 0).then(|| {
+        let lost = match regret > 0.0 {
+            true => format!("; one of them ended {} below the best loss of its peers, which would have been lost", number(regret)),
+            false => "; none of them ended below the best loss of its peers".to_owned(),
+        };
+        format!(
+            "early stopping, not applied: it would have stopped {runs} of {of} runs and saved the time of {saved:.1} whole ones; \
+             {wronged} of those it stopped ended better than some run that they were judged by{lost}"
+        )
+    })
 }
 
 fn ledger(view: &CampaignView) -> String {

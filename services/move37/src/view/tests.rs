@@ -10,8 +10,8 @@ use move37_eventlog::Position;
 use move37_events::Fact;
 use move37_events::facts::{
     AnalystFact, Basis, CampaignClosed, CloseReason, Ending, EngineerFact, ExperimentRecorded, HypothesisWithdrawn,
-    MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, Seeds, Spend, Stage as TrainingStage,
-    TrainerFact, TrainingScheduled,
+    MemoryFact, MetricsRecorded, ParentSampled, ResearcherFact, RunFact, RunId, RunSpared, Seeds, Spend,
+    Stage as TrainingStage, TrainerFact, TrainingScheduled,
 };
 use move37_testkit::{Scribe, sample};
 
@@ -245,4 +245,20 @@ fn the_baselines_table_has_mean_interval_seeds_solved_and_loss() {
     assert_eq!(programs[0]["solved"]["seeds"], 3);
     assert_eq!(json["tasks"][0]["programs"], serde_json::json!([]));
     assert!(Baselines::of(&History::started().view()).is_empty());
+}
+
+#[test]
+fn what_early_stopping_would_have_done_is_summed() {
+    let mut history = History::started();
+    assert!(!report(&history.view()).join("\n").contains("early stopping"));
+    for (seed, wronged, regret) in [(0, 0, 0.0), (1, 2, 0.25)] {
+        let run = RunId::new(ExperimentId(1), TrainingStage::Explore, "mqar", seed);
+        let spared =
+            RunSpared { run, step: 10, loss: 2.0, bound: 1.5, runs: 6, saved: 0.5, last: 1.0, wronged, regret };
+        history.then(TrainerFact::from(spared));
+    }
+    let report = report(&history.view()).join("\n");
+    let told =
+        "would have stopped 2 of 0 runs and saved the time of 1.0 whole ones; 1 of those it stopped ended better";
+    assert!(report.contains(told) && report.contains("ended 0.250 below the best loss"), "{report}");
 }

@@ -52,6 +52,8 @@ fn failure(error: &Error) -> Outcome {
         | Error::Write { .. }
         | Error::MissingCorpus { .. }
         | Error::DamagedCorpus { .. }
+        | Error::Parquet { .. }
+        | Error::Hub { .. }
         | Error::Line { .. }
         | Error::Tokenizer(_)
         | Error::Checkpoint(_)

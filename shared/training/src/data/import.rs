@@ -1,11 +1,13 @@
-//! A user's own text: a file, or a folder of files; of JSON lines, the texts of a column.
+//! A user's own text: a file, or a folder of files; of JSON lines and Parquet, the texts of a column.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::{Corpus, column};
+use super::hub::Reference;
+use super::{Corpus, column, parquet};
 use crate::Error;
 
 /// Fewer bytes cannot be both trained and validated on.
@@ -16,13 +18,14 @@ const MOST_BYTES: u64 = 1 << 30;
 impl Corpus {
     /// The text of a file (one document) or of a folder (a document per file, in the order of their paths, folders within
     /// folders included; hidden files and files with NUL bytes are left out), stored in the data folder. Of files that end in
-    /// `.jsonl` every line is a document: the text of its field `text`, or of the one named behind a `#`, as in
-    /// `news.jsonl#body`.
+    /// `.jsonl` every line, of `.parquet` every row is a document: the text of its field `text`, or of the one named behind a
+    /// `#`, as in `news.jsonl#body`. `hf:OWNER/NAME[@REVISION][/PATH][#COLUMN]` is fetched from the Hugging Face hub first.
     ///
     /// # Errors
-    /// If it cannot be read, is empty, has fewer than 4096 bytes or more than 1 GiB, or cannot be stored.
+    /// If it cannot be read or fetched, is empty, has fewer than 4096 bytes or more than 1 GiB, or cannot be stored.
     pub fn import(text: &Path, folder: &Path) -> Result<Self, Error> {
-        let (text, field) = column::parted(text);
+        let fetched = Reference::parse(text)?.map(|reference| reference.fetch()).transpose()?;
+        let (text, field) = column::parted(fetched.as_deref().unwrap_or(text));
         let text = text.as_path();
         let mut files = Vec::new();
         let mut size = 0;
@@ -33,9 +36,16 @@ impl Corpus {
         files.sort();
         let mut documents = Vec::with_capacity(files.len());
         for path in files {
-            if path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson") {
-                documents.extend(column::texts(&path, &field)?);
-                continue;
+            match path.extension().and_then(OsStr::to_str) {
+                Some("jsonl" | "ndjson") => {
+                    documents.extend(column::texts(&path, &field)?);
+                    continue;
+                }
+                Some("parquet") => {
+                    documents.extend(parquet::texts(&path, &field)?);
+                    continue;
+                }
+                _ => {}
             }
             let document = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
             match document.contains(&0) && path != text {

@@ -20,12 +20,14 @@ const H100: f64 = 989e12;
 /// Share of it that a well-tuned training is assumed to reach.
 const UTILISATION: f64 = 0.4;
 
-/// The cost of a campaign whose candidates cost what the baseline does. Runs that confirm are not counted.
+/// The cost of a campaign whose candidates cost what the baseline does.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
     pub tasks: Vec<TaskCost>,
-    /// Training FLOPs of all runs.
+    /// Training FLOPs of all runs of the search.
     pub flops: f64,
+    /// Training FLOPs of all runs that confirm, at most: if every promotion is looked at to the last.
+    pub confirming: f64,
     /// Hours of one H100 at [`UTILISATION`] of its peak.
     pub gpu_hours: f64,
     /// Hours of this machine at the speed measured now.
@@ -45,8 +47,10 @@ pub struct TaskCost {
     pub tokens: u64,
     /// Training FLOPs of one run.
     pub flops: f64,
-    /// Runs in all.
+    /// Runs of the search in all.
     pub runs: u64,
+    /// Runs that confirm, at most.
+    pub confirming: u64,
 }
 
 impl Cost {
@@ -55,18 +59,22 @@ impl Cost {
     /// # Errors
     /// A task's data is not there, or the baseline does not fit the model.
     pub fn of(campaign: &Campaign, data: &Path, threads: usize) -> Result<Cost, Failure> {
-        let programs = campaign.programs.len() as u64 + u64::from(campaign.budget.experiments);
-        let runs = programs * u64::from(campaign.training.seeds);
+        let others = (campaign.programs.len() as u64).saturating_sub(1) + u64::from(campaign.budget.experiments);
+        let seeds = u64::from(campaign.training.seeds);
+        let runs = u64::from(campaign.training.baseline_seeds).max(seeds) + others * seeds;
+        let confirming = confirming(campaign);
         let of_task = |task: &Task| {
             let Prediction { parameters, body, tokens, flops } = one(campaign, task, data)?;
-            Ok(TaskCost { task: task.name.clone(), parameters, body, tokens, flops, runs })
+            Ok(TaskCost { task: task.name.clone(), parameters, body, tokens, flops, runs, confirming })
         };
         let tasks: Vec<TaskCost> = campaign.tasks.iter().map(of_task).collect::<Result<_, Failure>>()?;
         let flops = tasks.iter().map(|task| task.flops * task.runs as f64).sum();
+        let confirming = tasks.iter().map(|task| task.flops * task.confirming as f64).sum();
         let speed_here = measured(campaign, threads)?;
         Ok(Cost {
             tasks,
             flops,
+            confirming,
             gpu_hours: flops / (UTILISATION * H100) / 3600.0,
             hours_here: flops / speed_here / 3600.0,
             speed_here,
@@ -77,13 +85,18 @@ impl Cost {
     pub fn lines(&self) -> Vec<String> {
         let of_task = |task: &TaskCost| {
             format!(
-                "  cost     {:<24} {} parameters ({} without embedding and head), {} tokens, {} a run, {} runs",
+                "  cost     {:<24} {} parameters ({} without embedding and head), {} tokens, {} a run, {} runs{}",
                 task.task,
                 count(task.parameters),
                 count(task.body),
                 count(task.tokens),
                 flops(task.flops),
-                count(task.runs)
+                count(task.runs),
+                if task.confirming > 0 {
+                    format!(", {} more at most that confirm", count(task.confirming))
+                } else {
+                    String::new()
+                }
             )
         };
         let mut lines: Vec<String> = self.tasks.iter().map(of_task).collect();
@@ -97,12 +110,22 @@ impl Cost {
             flops(self.speed_here)
         ));
         lines.push(
-            "           an estimate: every candidate costs what the first program does, and records are not confirmed; \
-             measured here on steps of the laptop size"
-                .to_owned(),
+            format!(
+                "           an estimate for the search: every candidate costs what the first program does; confirming adds {} at \
+                 most, if every promotion is looked at to the last; hours here are of one run after the other, measured on steps \
+                 of the laptop size",
+                flops(self.confirming)
+            ),
         );
         lines
     }
+}
+
+/// Runs of a task that confirm, at most: the baseline and every promotion to the last look.
+fn confirming(campaign: &Campaign) -> u64 {
+    let belief = &campaign.belief;
+    let last = belief.looks.last().copied().unwrap_or(0);
+    if belief.confirm { u64::from(belief.promotions + 1) * u64::from(last) } else { 0 }
 }
 
 /// One run of the baseline.
@@ -165,12 +188,16 @@ mod tests {
         campaign.programs[0] = crate::seeds::published("delta_net").unwrap();
         campaign.tasks.retain(|task| task.name == "mqar");
         campaign.training.seeds = 2;
+        campaign.training.baseline_seeds = 5;
+        campaign.belief.confirm = true;
+        campaign.belief.promotions = 2;
+        campaign.belief.looks = vec![3, 6];
         let cost = Cost::of(&campaign, Path::new("."), 1).unwrap();
         let task = &cost.tasks[0];
-        // Two programs and three experiments, each with two seeds.
-        assert_eq!((task.runs, task.tokens), (10, 20 * 4 * 64));
+        // The baseline with five seeds, another program and three experiments with two; two promotions and the baseline to six.
+        assert_eq!((task.runs, task.confirming, task.tokens), (13, 18, 20 * 4 * 64));
         assert!(task.body > 0 && task.body + 2 * 64 * 32 == task.parameters);
-        assert!((cost.flops - 10.0 * task.flops).abs() < 1.0);
+        assert!((cost.flops - 13.0 * task.flops).abs() < 1.0);
         assert!((cost.gpu_hours * 3600.0 * 0.4 * 989e12 / cost.flops - 1.0).abs() < 1e-9);
         assert!(cost.hours_here > 0.0 && cost.lines().join("\n").contains("GPU-hours of an H100 at 40 %"));
     }

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::cost::Cost;
 use crate::command::check::LENGTH;
-use crate::config::{Wish, resolve};
+use crate::config::Wish;
 use crate::engine::share_cores;
 use crate::failure::{Answer, Failure};
 use crate::output;
 use crate::state::StateDir;
-use crate::view::{count, flops};
+use crate::view::{Book, count, flops};
 
 /// What the gate says of a seed program at the campaign's sizes. A steep one is welcome as a baseline.
 fn examine(campaign: &Campaign, program: &SeedProgram) -> GateReport {
@@ -60,9 +60,8 @@ fn gravest(report: &GateReport) -> String {
 }
 
 /// Say what a run would do; no if a program is refused.
-pub fn dry_run(wish: &Wish, state: &StateDir, json: bool) -> Result<Answer, Failure> {
-    let config = wish.config()?;
-    let campaign = resolve(&config, &state.data(), &mut |note| {
+pub fn dry_run(wish: &Wish, book: &Book, state: &StateDir, json: bool) -> Result<Answer, Failure> {
+    let campaign = wish.campaign(book, &state.data(), &mut |note| {
         if !json {
             output::line(note);
         }

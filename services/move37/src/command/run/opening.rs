@@ -40,13 +40,14 @@ impl Opening {
             None => campaigns(book).into_iter().rev().find(|view| !view.phase().is_over()),
         };
         match view {
-            Some(view) => Self::resume(&view, wish, data, beside, tell),
+            Some(view) => Self::resume(&view, book, wish, data, beside, tell),
             None => Self::new_campaign(book, wish, data, tell),
         }
     }
 
     fn resume(
         view: &CampaignView,
+        book: &Book,
         wish: &Wish,
         data: &Path,
         beside: &str,
@@ -62,7 +63,7 @@ impl Opening {
                 "campaign {id} has no start that this build can read: run `move37 replay --verify`"
             )));
         };
-        if let Some(contradiction) = wish.contradiction(there, data)? {
+        if let Some(contradiction) = wish.contradiction(there, book, data)? {
             return Err(Failure::usage(format!(
                 "campaign {id} is not over and {contradiction}: leave that out to resume it, end it with \
                  `move37 campaign stop {id}`, or {beside}"
@@ -77,7 +78,8 @@ impl Opening {
     /// # Errors
     /// The wish makes no campaign.
     pub fn new_campaign(book: &Book, wish: &Wish, data: &Path, tell: &mut dyn FnMut(&str)) -> Result<Opening, Failure> {
-        Self::of_config(book, &wish.config()?, data, tell)
+        let config = wish.config()?;
+        Self::named(book, &config.name, wish.campaign(book, data, tell)?, tell)
     }
 
     /// Begin a campaign of this configuration.
@@ -90,10 +92,13 @@ impl Opening {
         data: &Path,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Opening, Failure> {
-        let campaign = resolve(config, data, tell)?;
+        Self::named(book, &config.name, resolve(config, data, tell)?, tell)
+    }
+
+    fn named(book: &Book, name: &str, campaign: Campaign, tell: &mut dyn FnMut(&str)) -> Result<Opening, Failure> {
         own_programs(&campaign)?;
         let known = book.campaigns();
-        let mut names = (known.len() + 1..).map(|n| format!("{}-{n}", config.name).parse::<CampaignId>());
+        let mut names = (known.len() + 1..).map(|n| format!("{name}-{n}").parse::<CampaignId>());
         let is_free = |id: &Result<CampaignId, _>| !id.as_ref().is_ok_and(|id| known.contains(id));
         let id = names.find(is_free).expect("there is no last number");
         let id = id.map_err(|error| Failure::usage(format!("the campaign's name does not fit: {error}")))?;

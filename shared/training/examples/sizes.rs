@@ -1,6 +1,6 @@
 //! Train programs on a task and print what they are worth: how the sizes of the profiles were chosen.
 //!
-//! `cargo run -p move37-training --example calibrate -- task=mqar seeds=5 shared/training/programs/*.py`
+//! `cargo run -p move37-training --example sizes -- task=mqar seeds=5 shared/training/programs/*.py`
 //!
 //! `task=bytes`, `task=mqar` or a name that [`named`] lists, as `task=mad-mini-compression` (or
 //! `task=mad-mini` for all six); every number of the profile and
