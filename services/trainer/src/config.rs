@@ -7,7 +7,8 @@ use move37_blobs::Store;
 use move37_daemon::{Assembly, Refused};
 use move37_runtime::{Clock, SystemClock};
 use move37_trainer::TrainerService;
-use move37_trainer::worker::{self, Backend, Candle, Idle, WorkerService};
+use move37_trainer::worker::{self, Backend, Candle, Devices, Idle, WorkerService};
+use move37_training::run::{Compute, Unavailable};
 use serde::{Deserialize, Serialize};
 
 /// The tables.
@@ -60,6 +61,9 @@ struct Worker {
     /// Threads of each; all cores shared out among the slots if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<u32>,
+    /// What trains, a slot for each, separated by commas: `cuda:0` and the like, `-bf16` behind it if wanted, or `candle`; our own
+    /// kernels on the CPU where none is named.
+    devices: String,
     /// Folder of stored corpora.
     data: PathBuf,
     /// How often the state of a training is kept while it lasts; it is kept too when the worker lets go of it.
@@ -76,6 +80,7 @@ impl Default for Worker {
             name: None,
             slots: 1,
             threads: None,
+            devices: String::new(),
             data: ".move37/data".into(),
             checkpoint_seconds: move37_trainer::CHECKPOINT.as_secs(),
             backend: Trains::Candle,
@@ -102,7 +107,7 @@ impl Config {
 
     /// A worker, booted now.
     pub fn worker(&self) -> Result<Assembly<WorkerService<Box<dyn Backend>>>, Refused> {
-        let Worker { slots, data, backend, rehearsal_seconds, .. } = &self.worker;
+        let Worker { slots, data, devices, backend, rehearsal_seconds, .. } = &self.worker;
         if *slots == 0 || self.worker.threads == Some(0) {
             return Err("slots and threads of [worker] must be at least 1".into());
         }
@@ -110,21 +115,26 @@ impl Config {
         let name = self.worker.name.as_ref().unwrap_or(&host);
         let boot = SystemClock.now().millis();
         let key = format!("{name}.{boot}").parse();
+        let devices = &named(devices).map_err(|error| format!("devices of [worker]: {error}"))?;
         let (device, backend): (_, Box<dyn Backend>) = match backend {
-            Trains::Candle => ("cpu", Box::new(Candle { data: data.clone(), threads: threads as usize })),
+            Trains::Candle => {
+                let shared = Devices::of(devices);
+                let backend = Candle { data: data.clone(), threads: threads as usize, devices: shared };
+                (worker::in_words(devices), Box::new(backend))
+            }
             Trains::Rehearsal => {
                 let time = Duration::try_from_secs_f64(*rehearsal_seconds);
                 let time = time.map_err(|_| "rehearsal_seconds of [worker] is no length of time")?;
-                (Idle::DEVICE, Box::new(Idle { time }))
+                (Idle::DEVICE.to_owned(), Box::new(Idle { time }))
             }
         };
         let config = worker::Config {
             key: key.map_err(|error| format!("the name of [worker], {name}, cannot be one: {error}"))?,
             host,
-            device: device.to_owned(),
+            device,
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             threads,
-            slots: *slots,
+            slots: (*slots).max(u32::try_from(devices.len()).unwrap_or(u32::MAX)),
             lease: self.lease()?,
             checkpoint: Duration::from_secs(self.worker.checkpoint_seconds),
         };
@@ -152,6 +162,14 @@ impl Config {
             std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
         self.worker.threads.unwrap_or_else(|| (cores / self.worker.slots).max(1))
     }
+}
+
+/// Devices by name, each of which can be used.
+fn named(devices: &str) -> Result<Vec<Compute>, Unavailable> {
+    let names = devices.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let devices = names.map(str::parse).collect::<Result<Vec<Compute>, _>>()?;
+    devices.iter().try_for_each(|device| device.open().map(drop))?;
+    Ok(devices)
 }
 
 fn host() -> String {
@@ -194,6 +212,9 @@ mod tests {
         assert!(refused(&[("MOVE37_WORKER__SLOTS", "0")]).contains("at least 1"));
         assert!(refused(&[("MOVE37_WORKER__NAME", "a/b")]).starts_with("the name of [worker], a/b, cannot be one"));
         assert!(refused(&[("MOVE37_TRAINER__LEASE_SECONDS", "0")]).contains("lease_seconds of [trainer]"));
+        let missing = refused(&[("MOVE37_WORKER__DEVICES", "candle, cuda:0")]);
+        assert_eq!(named("candle, candle-bf16").unwrap().len(), 2);
+        assert!(cfg!(feature = "cuda") || missing.contains("build it with"), "{missing}");
         let never = [("MOVE37_WORKER__BACKEND", "rehearsal"), ("MOVE37_WORKER__REHEARSAL_SECONDS", "-1")];
         assert!(refused(&never).contains("no length of time"));
         assert!(

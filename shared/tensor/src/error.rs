@@ -33,6 +33,9 @@ pub enum Error {
         /// FLOPs of one forward and backward pass.
         flops: u64,
     },
+    /// There is no such device.
+    #[error("use a device: {0}")]
+    Device(#[from] crate::device::Unavailable),
     /// An integer division by zero.
     #[error("execute line {line}: integer division by zero")]
     DivisionByZero {

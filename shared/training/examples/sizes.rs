@@ -53,6 +53,7 @@ fn measure(settings: &Settings, path: &str, source: &str, name: &str, task: &Tas
             training,
             seed,
             threads: 1,
+            compute: Default::default(),
             measure_test: false,
         };
         let mut log = Log { every: settings.every };

@@ -39,6 +39,7 @@ pub(crate) fn job(steps: u32) -> JobSpec {
         },
         seed: 1,
         threads: 1,
+        compute: Default::default(),
         measure_test: false,
     }
 }

@@ -81,6 +81,7 @@ mod tests {
             training,
             seed: 1,
             threads: 1,
+            compute: Default::default(),
             measure_test: false,
         };
         job.check().unwrap();

@@ -91,7 +91,7 @@ fn version() -> Line {
 }
 
 fn machine() -> Line {
-    let platform = move37_training::run::Platform::here(processors());
+    let platform = move37_training::run::Platform::here(processors(), Default::default());
     match processors() {
         1 => Line::new("processor", Verdict::Warn, "1 core: use 2 or more, or smaller sizes (`move37 config show`)"),
         cores => {

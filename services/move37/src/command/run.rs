@@ -17,7 +17,8 @@ use move37_events::facts::CloseReason;
 use move37_kafka::KafkaLog;
 use move37_runtime::SystemClock;
 use move37_sqlite::StateLock;
-use move37_trainer::worker::Candle;
+use move37_trainer::worker::{Candle, Devices, in_words};
+use move37_training::run::Compute;
 use serde_json::json;
 
 use self::follow::{Ending, Help, follow};
@@ -54,12 +55,19 @@ pub struct Arguments {
     /// Check programs and settings and say what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
+    /// What trains, a slot for each; may be given several times: cuda:0 and the like, or candle, with -bf16 behind it if wanted; our
+    /// own kernels on the CPU if left out
+    #[arg(long = "device", value_name = "DEVICE")]
+    devices: Vec<Compute>,
     /// Print one JSON object per line; the last is the summary
     #[arg(long)]
     pub json: bool,
 }
 
 pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    for device in &arguments.devices {
+        device.open().map_err(|error| Failure::failed(error.to_string()))?;
+    }
     if arguments.dry_run {
         let book = match arguments.wish.needs_history() {
             true => arguments.place.read().await?,
@@ -80,9 +88,18 @@ async fn here(arguments: &Arguments) -> Result<Answer, Failure> {
     let log: Arc<dyn EventLog> = Arc::new(state.open_to_write()?);
     let mut opened = open(arguments, &log, "choose another directory with --state").await?;
     let (slots, threads) = opened.view.config.as_ref().map_or((1, 1), share_cores);
-    let backend = Candle { data: state.data(), threads: threads as usize };
+    let slots = if arguments.devices.is_empty() { slots } else { arguments.devices.len() as u32 };
+    let devices = Devices::of(&arguments.devices);
+    let backend = Candle { data: state.data(), threads: threads as usize, devices };
     let store = Store::folder(&state.root().join("blobs"))?;
-    let mut services = Services::start(log.clone(), Arc::new(SystemClock), backend, store, (slots, threads))?;
+    let mut services = Services::start(
+        log.clone(),
+        Arc::new(SystemClock),
+        backend,
+        store,
+        in_words(&arguments.devices),
+        (slots, threads),
+    )?;
     let ending = follow(&mut opened, Help::Here(&mut services)).await;
     services.drain("the run ended").await;
     opened.reporter.end();

@@ -13,7 +13,7 @@ use move37_trainer::worker::job_spec;
 use move37_training::Error;
 use move37_training::model::Dims;
 use move37_training::profile::LAPTOP;
-use move37_training::run::{self, Cancel, Chosen, JobSpec, Measured, Question, RunOutcome, Trainer, Training};
+use move37_training::run::{self, Cancel, Chosen, Compute, JobSpec, Measured, Question, RunOutcome, Trainer, Training};
 use move37_training::task::Metric;
 use serde_json::json;
 
@@ -93,6 +93,10 @@ pub struct Arguments {
     /// Threads; all cores if left out
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// What executes the model: cpu (our own kernels), candle (candle's operations on the CPU), cuda or cuda:N (candle's operations
+    /// on a CUDA device); the last three with -bf16 behind them round the operands of matrix products to bfloat16
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Compute>,
     /// Write the trained model to this safetensors file; layer I has its state_dict under the prefix layers.I.mixer.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -104,6 +108,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
+    let device = arguments.device.unwrap_or_default();
+    device.open().map_err(|error| Failure::failed(error.to_string()))?;
     let questions = arguments.choices.as_deref().map(Question::read).transpose().map_err(failed_to)?;
     let recorded = arguments.from.as_deref().map(|run| find(arguments, run)).transpose()?;
     let data = arguments.place.state().data();
@@ -112,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         Some(recorded) => {
             fetch(&recorded.job, &data)?;
             let threads = arguments.threads.unwrap_or(recorded.result.platform.threads.max(1) as usize);
-            job_spec(&recorded.job, threads)
+            JobSpec { compute: device, ..job_spec(&recorded.job, threads) }
         }
     };
     let Some((resumed, outcome, trainer)) = trained(arguments, &job)? else { return Ok(Answer::No) };
@@ -210,6 +216,7 @@ fn job(arguments: &Arguments) -> Result<JobSpec, Failure> {
         },
         seed: arguments.seed,
         threads: arguments.threads.unwrap_or_else(processors),
+        compute: arguments.device.unwrap_or_default(),
         measure_test: arguments.test,
     })
 }

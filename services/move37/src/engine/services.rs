@@ -61,13 +61,14 @@ impl Services {
         clock: Arc<dyn Clock>,
         backend: impl Backend,
         store: Store,
+        device: String,
         (slots, threads): (u32, u32),
     ) -> Result<Services, Failure> {
         let boot = clock.now().millis();
         let config = Config {
             key: format!("local.{boot}").parse()?,
             host: host(),
-            device: "cpu".to_owned(),
+            device,
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             threads,
             slots,

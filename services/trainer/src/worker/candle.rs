@@ -6,27 +6,33 @@ use move37_events::facts::{self, CurvePoint, Job, Outcome, Platform, RunResult, 
 use move37_training::Error;
 use move37_training::data::{SHAKESPEARE, shakespeare};
 use move37_training::model::Dims;
-use move37_training::run::{Cancel, Checkpoint, JobSpec, Layer, Observer, RunOutcome, Schedule, Training, run};
+use move37_training::run::{
+    Cancel, Checkpoint, Compute, JobSpec, Layer, Observer, RunOutcome, Schedule, Training, run,
+};
 use move37_training::task::TaskSpec;
 use move37_training::task::mad::{MadSpec, Puzzle};
 
-use super::Backend;
+use super::{Backend, Devices};
 
 /// Trains with `move37-training`.
 #[derive(Clone, Debug)]
 pub struct Candle {
     /// Folder of stored corpora.
     pub data: PathBuf,
-    /// Threads per run.
+    /// Threads per run, on the CPU.
     pub threads: usize,
+    /// What runs are trained on.
+    pub devices: Devices,
 }
 
 impl Backend for Candle {
     fn train(&self, job: &Job, state: Option<&[u8]>, observer: &mut dyn Observer, cancel: &Cancel) -> Outcome {
+        let device = self.devices.take();
+        let spec = JobSpec { compute: device.compute, ..job_spec(job, self.threads) };
         let trained = self
             .fetch(job)
             .and_then(|()| state.map(Checkpoint::read).transpose())
-            .and_then(|from| run(&job_spec(job, self.threads), &self.data, from.as_ref(), observer, cancel));
+            .and_then(|from| run(&spec, &self.data, from.as_ref(), observer, cancel));
         match trained {
             Ok(outcome) => Outcome::Completed(Box::new(result(job, outcome))),
             Err(error) => failure(&error),
@@ -98,6 +104,7 @@ pub fn job_spec(job: &Job, threads: usize) -> JobSpec {
         },
         seed: job.seed,
         threads,
+        compute: Compute::Own,
         measure_test: job.stage == Stage::Verify,
     }
 }

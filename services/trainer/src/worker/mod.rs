@@ -7,6 +7,7 @@
 mod backend;
 mod candle;
 mod departure;
+mod devices;
 mod idle;
 mod keeper;
 mod orders;
@@ -16,5 +17,6 @@ mod service;
 pub use backend::Backend;
 pub use candle::{Candle, job_spec, task_spec};
 pub use departure::Departure;
+pub use devices::{Devices, in_words};
 pub use idle::Idle;
 pub use service::{Config, WorkerService};

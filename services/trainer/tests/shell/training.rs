@@ -12,7 +12,7 @@ use move37_events::facts::{
 };
 use move37_runtime::{Cancel, Canceller, Outbox, Service};
 use move37_testkit::sample;
-use move37_trainer::worker::{Backend, Candle, Config, Departure, Idle, WorkerService};
+use move37_trainer::worker::{Backend, Candle, Config, Departure, Devices, Idle, WorkerService};
 use move37_trainer_domain::worker::{Effect, Outcome};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -120,7 +120,7 @@ fn run() -> RunId {
 }
 
 fn candle() -> Candle {
-    Candle { data: PathBuf::from("unused"), threads: 1 }
+    Candle { data: PathBuf::from("unused"), threads: 1, devices: Devices::default() }
 }
 
 fn completed(end: &End) -> &RunResult {

@@ -16,8 +16,10 @@ mod program;
 mod schedule;
 mod threads;
 mod value;
+mod worker;
 
 pub(crate) use dispatch::vectorised;
 pub(crate) use plan::constant;
 pub use program::{Options, Program, StepCost};
 pub(crate) use program::{initial, label};
+pub(crate) use worker::{Worker, given};

@@ -67,14 +67,9 @@ impl Program {
         wanted.retain(|id| folded[id.index()]);
         wanted.sort_unstable();
         wanted.dedup();
-        let mut values: Vec<Option<Value<'static>>> = vec![None; graph.nodes().len()];
         let mut pool = Pool::default();
-        let mut machine = Machine { pool: &mut pool, threads: &threads };
-        execute(&graph, &Plan::new(&graph, &wanted, |_| false), &mut values, &mut machine, |_, _| true)?;
-        let constants = wanted
-            .into_iter()
-            .map(|id| (id, values[id.index()].take().expect("the targets of a plan are computed")))
-            .collect();
+        let values = constants_of(&graph, &wanted, &mut Machine { pool: &mut pool, threads: &threads })?;
+        let constants = wanted.into_iter().zip(values).collect();
         Ok(Self { graph, plan, constants, threads, pool: Mutex::default() })
     }
 
@@ -185,6 +180,18 @@ impl Program {
     }
 }
 
+/// The values of nodes that depend on constants alone.
+pub(crate) fn constants_of(
+    graph: &Graph,
+    wanted: &[NodeId],
+    machine: &mut Machine<'_>,
+) -> Result<Vec<Value<'static>>, Error> {
+    let mut values: Vec<Option<Value<'static>>> = vec![None; graph.nodes().len()];
+    execute(graph, &Plan::new(graph, wanted, |_| false), &mut values, machine, |_, _| true)?;
+    let value = |id: &NodeId| values[id.index()].take().expect("the targets of a plan are computed");
+    Ok(wanted.iter().map(value).collect())
+}
+
 /// Name of an operation, for messages.
 pub(crate) fn label(op: &Op) -> String {
     let text = format!("{op:?}");
@@ -199,7 +206,7 @@ fn count(what: &'static str, needed: usize, got: usize) -> Result<(), Error> {
 }
 
 /// The elements of a caller's tensor, without a copy where they lie row-major.
-fn lent<'a>(
+pub(crate) fn lent<'a>(
     name: &str,
     (shape, dtype): (&[usize], DType),
     storage: &'a Storage,

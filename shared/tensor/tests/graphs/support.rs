@@ -2,8 +2,9 @@
 
 use candle_core::{DType as CandleDType, Device, Tensor};
 use move37_candidate::ir::{DType, Graph, NodeId};
+use move37_tensor::device::DeviceProgram;
 use move37_tensor::rng::Stream;
-use move37_tensor::{Options, Program};
+use move37_tensor::{Compute, Options, Program};
 
 /// A graph with float inputs of these shapes.
 pub fn graph(shapes: &[&[usize]]) -> (Graph, Vec<NodeId>) {
@@ -22,9 +23,24 @@ pub fn random(stream: &mut Stream, n: usize, low: f32, high: f32) -> Vec<f32> {
     (0..n).map(|_| low + (high - low) * stream.uniform()).collect()
 }
 
-/// Run a graph on inputs only.
+/// Run a graph on inputs only, by our own kernels; candle's operations must agree.
 pub fn run(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
-    Program::new(g.clone(), Options::default()).unwrap().run(&[], inputs).unwrap()
+    let outputs = Program::new(g.clone(), Options::default()).unwrap().run(&[], inputs).unwrap();
+    let device = DeviceProgram::new(g.clone(), Compute::Candle { half: false }).unwrap();
+    for (own, candle) in outputs.iter().zip(device.run_unless(&[], inputs, || false).unwrap()) {
+        assert_eq!((own.dims(), own.dtype()), (candle.dims(), candle.dtype()));
+        alike(&floats(&candle), &floats(own));
+    }
+    outputs
+}
+
+/// Panics unless all pairs are as near as two orders of summation let them be, or the same kind of no number.
+fn alike(got: &[f32], want: &[f32]) {
+    let scale = want.iter().filter(|x| x.is_finite()).fold(0f32, |most, x| most.max(x.abs()));
+    for (i, (a, b)) in got.iter().zip(want).enumerate() {
+        let same = a == b || (a.is_nan() && b.is_nan());
+        assert!(same || (a - b).abs() <= 2e-5 * (1.0 + scale), "element {i}: candle {a}, own kernels {b}");
+    }
 }
 
 /// Elements as floats whatever the dtype.

@@ -11,7 +11,7 @@ use move37_tensor::optim::State;
 use move37_tensor::weights;
 use serde::{Deserialize, Serialize};
 
-use super::{Platform, Trainer};
+use super::{JobSpec, Platform, Trainer};
 use crate::Error;
 
 /// Version of the note that this build writes, and the newest that it reads.
@@ -178,8 +178,8 @@ struct Format {
 
 impl History {
     /// A run that begins, or goes on, here.
-    pub(super) fn here(threads: usize, from: Option<&Checkpoint>) -> History {
-        let here = Platform::here(threads);
+    pub(super) fn here(job: &JobSpec, from: Option<&Checkpoint>) -> History {
+        let here = Platform::here(job.threads, job.compute);
         let mut before: Vec<Platform> = Vec::new();
         for platform in from.iter().flat_map(|from| from.note.before.iter().chain([&from.note.platform])) {
             if *platform != here && !before.contains(platform) {

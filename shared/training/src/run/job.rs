@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use move37_candidate::language::ArgValue;
 use move37_core::Hash;
+use move37_tensor::Compute;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
@@ -28,8 +29,11 @@ pub struct JobSpec {
     pub training: Training,
     /// Seed of first weights and data order.
     pub seed: u64,
-    /// Threads of the executor.
+    /// Threads of the executor, where it is our own.
     pub threads: usize,
+    /// What executes it.
+    #[serde(default, skip_serializing_if = "Compute::is_own")]
+    pub compute: Compute,
     /// Whether the trained model is measured on the test part as well: what a search chooses by is validation alone.
     #[serde(default)]
     pub measure_test: bool,
@@ -77,9 +81,9 @@ pub struct Training {
 }
 
 impl JobSpec {
-    /// Digest of what the run does; with how many threads is told by its platform.
+    /// Digest of what the run does; by what, and with how many threads, is told by its platform.
     pub fn digest(&self) -> Hash {
-        let job = JobSpec { threads: 0, ..self.clone() };
+        let job = JobSpec { threads: 0, compute: Compute::Own, ..self.clone() };
         Hash::of(&serde_json::to_vec(&job).expect("a job is numbers and texts"))
     }
 

@@ -20,6 +20,9 @@ mod tally;
 mod train;
 mod trainer;
 
+pub use move37_tensor::Compute;
+pub use move37_tensor::device::Unavailable;
+
 pub use checkpoint::Checkpoint;
 pub use choices::{Chosen, Question};
 pub use job::{JobSpec, Layer, Training};

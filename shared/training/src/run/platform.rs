@@ -1,5 +1,6 @@
 //! Where a run took place: what bit-for-bit equality depends on.
 
+use move37_tensor::Compute;
 use serde::{Deserialize, Serialize};
 
 /// Runs give the same bits where all of this is equal.
@@ -17,12 +18,12 @@ pub struct Platform {
 
 impl Platform {
     /// This process on this machine.
-    pub fn here(threads: usize) -> Self {
+    pub fn here(threads: usize, compute: Compute) -> Self {
         let build = if cfg!(debug_assertions) { "debug" } else { "release" };
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
         Self {
             binary: format!("{} {arch}-{os} {build}", env!("CARGO_PKG_VERSION")),
-            device: "cpu".to_owned(),
+            device: compute.to_string(),
             features: features().join(" "),
             threads,
         }

@@ -37,7 +37,7 @@ pub fn train(
     let begun = Instant::now();
     let mut trainer = Trainer::new(job, data)?;
     let mut losses = from.map(|from| trainer.resume(from)).transpose()?.unwrap_or_default();
-    let history = History::here(job.threads, from);
+    let history = History::here(job, from);
     losses.reserve(job.training.steps as usize - losses.len());
     observer.started(trainer.parameters(), trainer.flops_per_step());
     for step in trainer.steps_taken() + 1..=job.training.steps {

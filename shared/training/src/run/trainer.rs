@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use move37_candidate::ir::{Graph, NodeId, Op, ParamKind};
 use move37_candidate::language::State as Named;
 use move37_tensor::optim::{AdamW, State};
-use move37_tensor::{Options, Program, gradients, init_params, weights};
+use move37_tensor::{Executor, Options, gradients, init_params, weights};
 
 use super::diagnose::{Begun, origin};
 use super::tally::{Measured, Tally};
@@ -28,9 +28,9 @@ pub struct Trainer {
     job: JobSpec,
     task: Task,
     /// Outputs: mean loss, then the gradient of each trained parameter that has one.
-    program: Program,
+    program: Executor,
     /// Outputs: losses and predictions of all positions.
-    measure: Program,
+    measure: Executor,
     /// For each parameter, which of the program's outputs is its gradient.
     slots: Vec<Option<usize>>,
     params: Vec<Tensor>,
@@ -61,7 +61,7 @@ impl Trainer {
         let mut graph = network.graph;
         let options = Options { threads: job.threads };
         graph.outputs = vec![measures.losses, measures.predictions];
-        let measure = Program::new(graph.clone(), options)?;
+        let measure = Executor::new(graph.clone(), job.compute, options)?;
         let slots = differentiate(&mut graph, measures.mean_loss)?;
         let params = init_params(&graph, job.seed)?;
         let names = model_names(&graph, candidate, state, job.dims.layers);
@@ -69,7 +69,7 @@ impl Trainer {
         let optimizer = AdamW { weight_decay, epsilon, clip: Some(clip), limit: Some(WILD), ..AdamW::default() };
         Ok(Self {
             flops: flops(&graph),
-            program: Program::new(graph, options)?,
+            program: Executor::new(graph, job.compute, options)?,
             measure,
             slots,
             optimizer,
@@ -221,7 +221,7 @@ impl Trainer {
     }
 
     /// Outputs of one of the programs, unless it is cancelled.
-    fn computed(&self, program: &Program, inputs: &[Tensor], cancel: &Cancel) -> Result<Vec<Tensor>, Error> {
+    fn computed(&self, program: &Executor, inputs: &[Tensor], cancel: &Cancel) -> Result<Vec<Tensor>, Error> {
         program.run_unless(&self.params, inputs, || cancel.is_cancelled()).map_err(|error| match error {
             move37_tensor::Error::Stopped => Error::Cancelled { step: self.step },
             error => error.into(),
@@ -304,6 +304,8 @@ mod tests {
     use move37_candidate::ir::{Compare, DType, Unary};
     use move37_candidate::language::{ArgValue, StateKind, StateOf};
 
+    use move37_tensor::Compute;
+
     use super::*;
     use crate::fixtures::{attention, job, mixer};
     use crate::run::Layer;
@@ -329,6 +331,23 @@ mod tests {
         let other = JobSpec { seed: 2, ..job(6) };
         assert_eq!(losses(&job(6)), losses(&job(6)));
         assert_ne!(losses(&job(6)), losses(&other));
+    }
+
+    #[test]
+    fn candles_operations_give_the_same_losses_but_for_rounding() {
+        let by = |compute| {
+            let mut trainer = trainer(&attention(4, 12, 8, 2), &JobSpec { compute, ..job(6) });
+            let losses: Vec<f32> = (0..6).map(|_| trainer.step().unwrap()).collect();
+            (losses, trainer.validate(&Cancel::default()).unwrap().loss)
+        };
+        let near = |a: f64, b: f64, much: f64| (a - b).abs() < much * a;
+        let (own, validated) = by(Compute::Own);
+        for (half, much) in [(false, 1e-5), (true, 1e-2)] {
+            let (losses, loss) = by(Compute::Candle { half });
+            assert!(own.iter().zip(&losses).all(|(a, b)| near((*a).into(), (*b).into(), much)), "{own:?} {losses:?}");
+            assert!(near(validated, loss, much), "{validated} {loss}");
+            assert_eq!(own == losses, false, "each has its own order of summation");
+        }
     }
 
     #[test]

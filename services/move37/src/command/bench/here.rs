@@ -98,7 +98,8 @@ async fn idle(experiments: u32) -> Result<IdleCost, Failure> {
     let mut view = CampaignView::new(id);
     let mut live = Live::open(&log).await?;
     let store = Store::open("memory:///")?;
-    let mut services = Services::start(log.clone(), Arc::new(SystemClock), Idle::default(), store, (1, 1))?;
+    let mut services =
+        Services::start(log.clone(), Arc::new(SystemClock), Idle::default(), store, Idle::DEVICE.to_owned(), (1, 1))?;
     while !view.phase().is_over() {
         tokio::select! {
             next = live.next() => next?.iter().for_each(|entry| view.take(entry)),

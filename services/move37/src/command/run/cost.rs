@@ -163,6 +163,7 @@ fn measured(campaign: &Campaign, threads: usize) -> Result<f64, Failure> {
         training: LAPTOP.training,
         seed: 1,
         threads,
+        compute: Default::default(),
         measure_test: false,
     };
     let mut trainer = Trainer::new(&job, Path::new(".")).map_err(failed_to)?;

@@ -103,6 +103,7 @@ mod tests {
             training: Training { steps: 6, batch: 2, validation: 2, ..LAPTOP.training },
             seed: 1,
             threads: 1,
+            compute: Default::default(),
             measure_test: false,
         }
     }
