@@ -21,6 +21,20 @@ refused "an empty text" 3 "empty" "$move37" run --text "$scratch/empty.txt" --st
 refused "a missing text" 3 "missing.txt" "$move37" run --text "$scratch/missing.txt" --state "$scratch/a"
 refused "a campaign file with a typing error" 2 "line 1.*unknown field" \
     "$move37" run --config <(echo 'sed = 7') --state "$scratch/a"
+refused "a data set that the hub does not give" 3 "fetch hf:nobody/nothing: the hub did not give it.*--text" \
+    env HF_ENDPOINT=http://127.0.0.1:9 "$move37" run --text hf:nobody/nothing --state "$scratch/a"
+refused "a name that is none of the hub" 3 "hf:OWNER/NAME" "$move37" run --text hf:nothing --state "$scratch/a"
+
+# Devices.
+cuda=0
+command -v nvcc >/dev/null || cuda=1
+if [ $cuda = 1 ]; then
+    refused "a GPU in a build without CUDA" 3 "this build has no CUDA: build it with" \
+        "$move37" run "${tiny[@]}" --device cuda:0 --state "$scratch/a"
+    refused "a build with CUDA without its toolkit" 3 "the CUDA toolkit is not here" \
+        env CUDA_HOME="$scratch" CUDA_PATH= bash "$root/scripts/cuda.sh"
+fi
+refused "a device that is none" 2 "there is no device .gpu." "$move37" run "${tiny[@]}" --device gpu --state "$scratch/a"
 
 # Candidates.
 mixer() { printf 'import torch\nimport torch.nn as nn\n%s\n\nclass Mixer(nn.Module):\n    def __init__(self, d_model):\n        super().__init__()\n        self.w = nn.Linear(d_model, d_model)\n\n    def forward(self, x):\n        %s\n' "$2" "$3" >"$scratch/$1.py"; }

@@ -36,7 +36,7 @@ pub enum Unavailable {
     Name(String),
     /// The build has no CUDA.
     #[error(
-        "this build has no CUDA: build it with `cargo build --features cuda` where the CUDA toolkit (nvcc) is installed, or name \
+        "this build has no CUDA: build it with `bash scripts/cuda.sh` where the CUDA toolkit is installed, or name \
          another device than {0}"
     )]
     Build(Compute),
@@ -143,6 +143,6 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     fn a_build_without_cuda_says_what_to_do() {
         let error = "cuda:1".parse::<Compute>().unwrap().open().unwrap_err();
-        assert!(error.to_string().contains("--features cuda") && error.to_string().ends_with("cuda:1"), "{error}");
+        assert!(error.to_string().contains("scripts/cuda.sh") && error.to_string().ends_with("cuda:1"), "{error}");
     }
 }

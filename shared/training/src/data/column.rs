@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::hub;
 use crate::Error;
 
 /// A path and the field behind its last `#`; `text` where there is none, or where a file has that very name.
@@ -31,10 +32,11 @@ pub(super) fn texts(path: &Path, field: &str) -> Result<Vec<Vec<u8>>, Error> {
     lines(path)?.map(|found| found.and_then(|(line, value)| text(line, value))).collect()
 }
 
-/// The values of a file of JSON lines, with the number of each line from 1; empty lines are passed over.
+/// The values of a file of JSON lines, of this machine or of the hub, with the number of each line from 1; empty lines are passed over.
 pub(crate) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(usize, Value), Error>> + '_, Error> {
     let read = |source| Error::Read { path: path.to_owned(), source };
-    let lines = BufReader::new(File::open(path).map_err(read)?).lines().zip(1..);
+    let file = File::open(hub::local(path)?).map_err(read)?;
+    let lines = BufReader::new(file).lines().zip(1..);
     Ok(lines.filter_map(move |(text, line)| match text {
         Err(source) => Some(Err(read(source))),
         Ok(text) if text.trim().is_empty() => None,

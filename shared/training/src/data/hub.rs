@@ -3,6 +3,7 @@
 //! Files lie in the hub's own cache (`HF_HOME`) under their revision, so nothing is fetched twice; what a campaign learns from is
 //! the stored corpus and its digest, as with any other text.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,20 @@ const RETRIES: usize = 3;
 /// Endings of files that hold texts, best first: only those of the best that there is are taken.
 const ENDINGS: [&str; 4] = [".parquet", ".jsonl", ".ndjson", ".txt"];
 
+/// The path itself, or where what it names on the hub lies on this machine.
+///
+/// # Errors
+/// The hub does not give it.
+pub(super) fn local(text: &Path) -> Result<Cow<'_, Path>, Error> {
+    match Reference::parse(text)? {
+        Some(reference) => reference.fetch().map(Cow::Owned),
+        None => Ok(Cow::Borrowed(text)),
+    }
+}
+
 /// A data set, or one file or folder of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reference {
+struct Reference {
     whole: String,
     name: String,
     revision: String,
@@ -28,7 +40,7 @@ pub(super) struct Reference {
 
 impl Reference {
     /// What a text path refers to; none where it is a path of this machine.
-    pub(super) fn parse(text: &Path) -> Result<Option<Reference>, Error> {
+    fn parse(text: &Path) -> Result<Option<Reference>, Error> {
         let Some((whole, rest)) = text.to_str().and_then(|text| Some((text, text.strip_prefix("hf:")?))) else {
             return Ok(None);
         };
@@ -52,7 +64,7 @@ impl Reference {
     }
 
     /// Its files on this machine, fetched where they are not there yet: a file, or the folder that holds them, with the column.
-    pub(super) fn fetch(&self) -> Result<PathBuf, Error> {
+    fn fetch(&self) -> Result<PathBuf, Error> {
         let api = ApiBuilder::from_env().with_retries(RETRIES).with_progress(stderr().is_terminal());
         self.fetch_by(&api.build().map_err(|error| failed(&self.whole, error.to_string()))?)
     }

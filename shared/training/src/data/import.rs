@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::hub::Reference;
-use super::{Corpus, column, parquet};
+use super::{Corpus, column, hub, parquet};
 use crate::Error;
 
 /// Fewer bytes cannot be both trained and validated on.
@@ -24,8 +23,7 @@ impl Corpus {
     /// # Errors
     /// If it cannot be read or fetched, is empty, has fewer than 4096 bytes or more than 1 GiB, or cannot be stored.
     pub fn import(text: &Path, folder: &Path) -> Result<Self, Error> {
-        let fetched = Reference::parse(text)?.map(|reference| reference.fetch()).transpose()?;
-        let (text, field) = column::parted(fetched.as_deref().unwrap_or(text));
+        let (text, field) = column::parted(&hub::local(text)?);
         let text = text.as_path();
         let mut files = Vec::new();
         let mut size = 0;
