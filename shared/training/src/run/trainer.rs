@@ -346,7 +346,7 @@ mod tests {
             let (losses, loss) = by(Compute::Candle { half });
             assert!(own.iter().zip(&losses).all(|(a, b)| near((*a).into(), (*b).into(), much)), "{own:?} {losses:?}");
             assert!(near(validated, loss, much), "{validated} {loss}");
-            assert_eq!(own == losses, false, "each has its own order of summation");
+            assert_ne!(own, losses, "each has its own order of summation");
         }
     }
 
