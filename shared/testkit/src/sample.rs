@@ -8,8 +8,8 @@ use move37_events::facts::{
     Basis, Belief, Brief, Budget, Campaign, CampaignFact, CampaignStarted, CandidateAdmitted, CommandId, Complexity,
     Corpus, Cost, CurvePoint, Early, EarlyMode, Equalise, Expectation, FitnessScored, Formula, GatePolicy, GateReport,
     Growth, Implausible, Insight, InsightRecorded, Interval, Left, Memory, Model, Nearest, ParentSampled, Platform,
-    Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Schedule, Scored, SeedProgram, Sizes, Spend,
-    Stage, Standing, Task, TaskKind, TaskScore, Term, Training, TrainingCompleted, Watch,
+    Policy, Proof, Provenance, RecurrentState, ResultSummary, RunResult, Sampling, Schedule, Scored, SeedProgram,
+    Sizes, Spend, Stage, Standing, Task, TaskKind, TaskScore, Term, Training, TrainingCompleted, Watch,
 };
 use move37_events::genome::{Decay, Feature, Fusion, Genome, OutputGate, Path};
 
@@ -58,7 +58,7 @@ pub fn campaign() -> Campaign {
             max_parameters: 2.0,
             max_flops: 3.0,
         },
-        sampling: Sampling { pool: 50, parents: 10, references_to: 50, references: 4 },
+        sampling: Sampling { pool: 50, parents: 10, references_to: 50, references: 4, policy: Policy::Ranks },
         belief: Belief { confirm: false, ..belief() },
         watch: watch(),
     }
@@ -214,6 +214,7 @@ pub fn evolving(experiment: u32, lane: u32, parent: Standing) -> ParentSampled {
         experiment: ExperimentId(experiment),
         lane,
         basis: Basis::Evolve {
+            choice: None,
             scores_seen: vec![(1, parent.fitness)],
             parent: Box::new(parent),
             references: Vec::new(),

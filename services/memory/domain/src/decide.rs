@@ -140,7 +140,12 @@ impl Memory {
         }
         let experiment = ExperimentId(self.opened + 1);
         let sampling = &campaign.sampling;
-        let drawn = sampling::sample(self.pool.len(), sampling, campaign.seed, experiment)?;
+        let baseline_flops = match &self.baseline {
+            Baseline::Known(baseline) => baseline.results.flops,
+            Baseline::Pending | Baseline::Failed => 0.0,
+        };
+        let known = sampling::Known { pool: &self.pool, visits: &self.visits, baseline_flops };
+        let drawn = sampling::sample(known, sampling, campaign.seed, experiment)?;
         let at = |rank: usize| self.pool[rank - 1].clone();
         let ranks = self.pool.iter().zip(1..).map(|(standing, rank)| (rank, standing.fitness));
         let basis = Basis::Evolve {
@@ -150,6 +155,7 @@ impl Memory {
             policy: sampling::policy(sampling),
             scores_seen: ranks.collect(),
             rank: u32::try_from(drawn.parent).expect("a pool has at most 2^32 members"),
+            choice: drawn.choice,
         };
         Some(self.sampled(campaign, lane, basis))
     }

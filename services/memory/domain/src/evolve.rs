@@ -31,7 +31,10 @@ impl Memory {
                 self.seeds += 1;
                 Kind::Seed { baseline: *baseline }
             }
-            Basis::Evolve { parent, .. } => Kind::Evolve { parent_fitness: parent.fitness },
+            Basis::Evolve { parent, .. } => {
+                *self.visits.entry(parent.experiment).or_default() += 1;
+                Kind::Evolve { parent_fitness: parent.fitness }
+            }
         };
         let baseline = kind == Kind::Seed { baseline: true };
         let seeds = self.following.campaign().map_or(1, |campaign| self.seeds_of(campaign, baseline));

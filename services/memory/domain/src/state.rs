@@ -25,6 +25,8 @@ pub struct Memory {
     pub(crate) failed: u32,
     /// Candidates that may be parents, best first.
     pub(crate) pool: Vec<Standing>,
+    /// How often each candidate was a parent.
+    pub(crate) visits: BTreeMap<ExperimentId, u32>,
     /// The best of all by fitness.
     pub(crate) best: Option<Standing>,
     /// How each kind of change has fared.

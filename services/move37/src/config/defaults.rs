@@ -1,6 +1,6 @@
 //! What a campaign is unless told otherwise: sizes that suit a laptop.
 
-use move37_events::facts::{Complexity, EarlyMode, Equalise, Formula, Schedule};
+use move37_events::facts::{Complexity, EarlyMode, Equalise, Formula, Policy, Schedule};
 use move37_events::genome::Genome;
 use move37_training::profile::LAPTOP;
 use move37_training::run;
@@ -119,7 +119,7 @@ impl Default for GateSection {
 
 impl Default for SamplingSection {
     fn default() -> SamplingSection {
-        SamplingSection { pool: 50, parents: 10, references_to: 50, references: 4 }
+        SamplingSection { pool: 50, parents: 10, references_to: 50, references: 4, policy: Policy::Ranks }
     }
 }
 

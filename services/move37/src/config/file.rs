@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use move37_events::facts::{
-    Belief, Budget, Complexity, Early, EarlyMode, Equalise, Formula, GatePolicy, Implausible, Model, Sampling,
+    Belief, Budget, Complexity, Early, EarlyMode, Equalise, Formula, GatePolicy, Implausible, Model, Policy, Sampling,
     Schedule, Training, Watch,
 };
 use schemars::JsonSchema;
@@ -128,7 +128,7 @@ pub struct GateSection {
     pub max_flops: f64,
 }
 
-/// Ranks from which parents and references are drawn (ASI-Arch, arXiv 2507.18074).
+/// How parents and references are chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingSection {
@@ -140,6 +140,9 @@ pub struct SamplingSection {
     pub references_to: u32,
     /// Number of references.
     pub references: u32,
+    /// Who chooses the parent: `{ kind = "ranks" }`, uniformly from the first ranks (ASI-Arch, arXiv 2507.18074); "ucb1", "islands",
+    /// "map_elites", "best_of", "greedy" or "random".
+    pub policy: Policy,
 }
 
 /// What it takes to believe a result: how scores are scaled, and how records are confirmed with fresh seeds on test data.
@@ -269,8 +272,8 @@ impl From<&GateSection> for GatePolicy {
 
 impl From<&SamplingSection> for Sampling {
     fn from(section: &SamplingSection) -> Sampling {
-        let &SamplingSection { pool, parents, references_to, references } = section;
-        Sampling { pool, parents, references_to, references }
+        let &SamplingSection { pool, parents, references_to, references, policy } = section;
+        Sampling { pool, parents, references_to, references, policy }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use move37_core::Hash;
-use move37_events::facts::{Campaign, Corpus, Implausible, Schedule};
+use move37_events::facts::{Campaign, Corpus, Implausible, Policy, Schedule};
 use move37_statistics::Spending;
 use move37_statistics::sequential::Plan;
 use move37_training::{Error, data};
@@ -140,9 +140,23 @@ fn check(campaign: &Campaign) -> Result<(), Failure> {
     if let Some((name, value)) = numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
         return refuse(format!("{name} cannot be {value}"));
     }
-    match unbelievable(campaign).or_else(|| unwatchable(campaign)) {
+    match unbelievable(campaign).or_else(|| unwatchable(campaign)).or_else(|| undrawable(campaign)) {
         Some(why) => refuse(why),
         None => Ok(()),
+    }
+}
+
+/// What is wrong with the policy that chooses parents, if anything.
+fn undrawable(campaign: &Campaign) -> Option<String> {
+    match campaign.sampling.policy {
+        Policy::Ucb1 { exploration } if !(exploration.is_finite() && exploration >= 0.0) => {
+            Some(format!("sampling.policy.exploration cannot be {exploration}: 0 or more"))
+        }
+        Policy::Islands { islands: 0, .. } => Some("sampling.policy.islands must be at least 1".to_owned()),
+        Policy::MapElites { factor } if !(factor.is_finite() && factor > 1.0) => {
+            Some(format!("sampling.policy.factor cannot be {factor}: more than 1"))
+        }
+        _ => None,
     }
 }
 

@@ -423,6 +423,70 @@ pub struct Sampling {
     pub references_to: u32,
     /// Number of references.
     pub references: u32,
+    /// Who chooses the parent.
+    #[serde(default, skip_serializing_if = "Policy::is_ranks")]
+    pub policy: Policy,
+}
+
+/// How a parent is chosen from the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Policy {
+    /// Uniformly from the first ranks: ASI-Arch's (arXiv 2507.18074).
+    #[default]
+    Ranks,
+    /// The highest upper confidence bound `scaled fitness + exploration sqrt(ln N / n)`, who was no parent first: ASI-Evolve's
+    /// (arXiv 2603.29640).
+    #[serde(rename = "ucb1")]
+    Ucb1 {
+        /// Weight of what is little known.
+        #[serde(default = "Policy::exploration")]
+        exploration: f64,
+    },
+    /// Uniformly from the first ranks of an island; experiments take turns.
+    Islands {
+        /// Number of islands.
+        #[serde(default = "Policy::islands")]
+        islands: u32,
+        /// In every so-many-th round an island takes its parents from the next one; 0 for never.
+        #[serde(default = "Policy::migrate")]
+        migrate: u32,
+    },
+    /// Uniformly from the fittest of each cell of cost and mechanism (MAP-Elites, arXiv 1504.04909).
+    MapElites {
+        /// Width of a cell: by how many times the FLOPs grow from one to the next.
+        #[serde(default = "Policy::factor")]
+        factor: f64,
+    },
+    /// Always the first program: the best of n independent tries.
+    BestOf,
+    /// Always the best.
+    Greedy,
+    /// Uniformly from the pool.
+    Random,
+}
+
+impl Policy {
+    /// Whether it is the paper's.
+    pub fn is_ranks(&self) -> bool {
+        *self == Policy::Ranks
+    }
+
+    fn exploration() -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
+    fn islands() -> u32 {
+        5
+    }
+
+    fn migrate() -> u32 {
+        10
+    }
+
+    fn factor() -> f64 {
+        1.5
+    }
 }
 
 /// What it takes to believe a result: how scores are scaled, and how records are confirmed with fresh seeds on test data.

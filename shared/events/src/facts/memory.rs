@@ -66,7 +66,33 @@ pub enum Basis {
         scores_seen: Vec<(u32, f64)>,
         /// Rank drawn for the parent, from 1.
         rank: u32,
+        /// What another policy than the paper's saw and drew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        choice: Option<Choice>,
     },
+}
+
+/// What a policy saw and drew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Choice {
+    /// Who could have become the parent.
+    pub eligible: Vec<Eligible>,
+    /// Place among them of who did, from 0.
+    pub drawn: u32,
+    /// Where they are from: the island.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// A candidate that could have become the parent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Eligible {
+    /// Its rank in the pool, from 1.
+    pub rank: u32,
+    /// What the policy compares: the fitness, or the upper confidence bound; none for one that was no parent yet and comes first.
+    pub score: Option<f64>,
+    /// How often it was a parent.
+    pub visits: u32,
 }
 
 /// A scored candidate, as memory knows it.

@@ -15,7 +15,7 @@ pub use analyst::{AnalystFact, BaselineRecorded, DroppedTask, FitnessScored, Ins
 pub use campaign::{
     Belief, Budget, BudgetSet, Campaign, CampaignFact, CampaignFollowed, CampaignPaused, CampaignResumed,
     CampaignStarted, CampaignStopped, CommandId, Complexity, Corpus, Early, EarlyMode, Equalise, Followed, Formula,
-    GatePolicy, Implausible, Model, Puzzle, Sampling, Schedule, SeedProgram, Task, TaskKind, Training, Watch,
+    GatePolicy, Implausible, Model, Policy, Puzzle, Sampling, Schedule, SeedProgram, Task, TaskKind, Training, Watch,
 };
 pub use common::{
     Brief, Expectation, Interval, Provenance, ResultSummary, RunId, Seeds, Sizes, Spend, Stage, TaskScore,
@@ -25,9 +25,9 @@ pub use engineer::{
     GateReport, Growth, Memory, Nearest, Proof, RecurrentState, Witness,
 };
 pub use memory::{
-    Basis, CampaignClosed, CandidatePromoted, CloseReason, Ending, ExperimentRecorded, Failure, Left, Lessons,
-    MemoryFact, MoveRecord, ParentSampled, Purpose, RecordConfirmed, RecordRefuted, Standing, VerificationRecorded,
-    Verified,
+    Basis, CampaignClosed, CandidatePromoted, Choice, CloseReason, Eligible, Ending, ExperimentRecorded, Failure, Left,
+    Lessons, MemoryFact, MoveRecord, ParentSampled, Purpose, RecordConfirmed, RecordRefuted, Standing,
+    VerificationRecorded, Verified,
 };
 pub use researcher::{Design, HypothesisProposed, HypothesisWithdrawn, ResearcherFact};
 pub use runs::{

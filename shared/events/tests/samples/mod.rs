@@ -73,6 +73,14 @@ pub fn memory() -> Vec<MemoryFact> {
         failures: vec![Failure { experiment: ExperimentId(4), name: "x".to_owned(), why: "it leaks".to_owned() }],
     };
     let basis = Basis::Evolve {
+        choice: Some(Choice {
+            eligible: vec![
+                Eligible { rank: 1, score: Some(1.75), visits: 2 },
+                Eligible { rank: 2, score: None, visits: 0 },
+            ],
+            drawn: 1,
+            place: Some("island 2".to_owned()),
+        }),
         parent: Box::new(sample::standing(1, 0.5)),
         references: vec![sample::standing(2, 0.25)],
         lessons,

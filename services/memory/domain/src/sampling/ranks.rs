@@ -1,24 +1,14 @@
-//! Who is developed next, and what to learn from on the way: ASI-Arch's ranks (arXiv 2507.18074).
+//! ASI-Arch's ranks (arXiv 2507.18074).
 
 use move37_core::{Draw, ExperimentId};
-use move37_events::facts::{Sampling, Standing};
-
-/// A drawn parent and references, as ranks from 1.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub(crate) parent: usize,
-    pub(crate) references: Vec<usize>,
-}
+use move37_events::facts::Sampling;
 
 /// Draw a parent uniformly from the first ranks and references without replacement from the next. A pool too small
-/// for that fills up with any other ranks but the parent's. None of an empty pool.
-pub(crate) fn sample(pool: usize, sampling: &Sampling, seed: u64, experiment: ExperimentId) -> Option<Sample> {
+/// for that fills up with any other ranks but the parent's. Gives parent and references, as ranks from 1; the pool is not empty.
+pub(super) fn sample(pool: usize, sampling: &Sampling, seed: u64, experiment: ExperimentId) -> (usize, Vec<usize>) {
     let draw = |purpose| Draw::new(seed, experiment, "explore", purpose, 0);
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let candidates = size(sampling.parents).clamp(1, pool.max(1));
-    if pool == 0 {
-        return None;
-    }
     let parent = 1 + draw("parent").below(candidates);
     let wanted = size(sampling.references);
     let next: Vec<usize> = (candidates + 1..=size(sampling.references_to).min(pool)).collect();
@@ -26,34 +16,37 @@ pub(crate) fn sample(pool: usize, sampling: &Sampling, seed: u64, experiment: Ex
     let mut references = chance.sample(&next, wanted);
     let others: Vec<usize> = (1..=pool).filter(|rank| *rank != parent && !references.contains(rank)).collect();
     references.extend(chance.sample(&others, wanted - references.len()));
-    Some(Sample { parent, references })
-}
-
-/// Put a standing into its place by fitness (ties: the earlier experiment first), within the capacity.
-pub(crate) fn insert(pool: &mut Vec<Standing>, standing: Standing, capacity: u32) {
-    let better = |a: &Standing| {
-        let by_fitness = standing.fitness.total_cmp(&a.fitness);
-        by_fitness.then(a.experiment.cmp(&standing.experiment)).is_gt()
-    };
-    let place = pool.iter().position(better).unwrap_or(pool.len());
-    pool.insert(place, standing);
-    pool.truncate(usize::try_from(capacity.max(1)).unwrap_or(usize::MAX));
+    (parent, references)
 }
 
 /// The policy in words, with its parameters.
-pub(crate) fn policy(sampling: &Sampling) -> String {
+pub(super) fn words(sampling: &Sampling) -> String {
     let Sampling { parents, references_to, references, .. } = sampling;
     format!("parent uniform from ranks 1-{parents}, {references} references from ranks {}-{references_to}", parents + 1)
 }
 
 #[cfg(test)]
 mod tests {
+    use move37_events::facts::Policy;
+
     use super::*;
 
-    const PAPER: Sampling = Sampling { pool: 50, parents: 10, references_to: 50, references: 4 };
+    /// Parent and references.
+    #[derive(Debug, PartialEq)]
+    struct Sample {
+        parent: usize,
+        references: Vec<usize>,
+    }
+
+    const PAPER: Sampling = Sampling { pool: 50, parents: 10, references_to: 50, references: 4, policy: Policy::Ranks };
+
+    fn drawn(pool: usize, seed: u64, experiment: u32) -> Sample {
+        let (parent, references) = sample(pool, &PAPER, seed, ExperimentId(experiment));
+        Sample { parent, references }
+    }
 
     fn draws(pool: usize) -> Vec<Sample> {
-        (1..=400).filter_map(|experiment| sample(pool, &PAPER, 7, ExperimentId(experiment))).collect()
+        (1..=400).map(|experiment| drawn(pool, 7, experiment)).collect()
     }
 
     fn distinct(sample: &Sample) -> bool {
@@ -61,11 +54,6 @@ mod tests {
         ranks.push(sample.parent);
         ranks.sort_unstable();
         ranks.windows(2).all(|pair| pair[0] != pair[1])
-    }
-
-    #[test]
-    fn an_empty_pool_has_no_parent() {
-        assert!(draws(0).is_empty());
     }
 
     #[test]
@@ -99,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_draw_depends_on_seed_and_experiment_only() {
-        let draw = |seed, experiment| sample(50, &PAPER, seed, ExperimentId(experiment));
+        let draw = |seed, experiment| drawn(50, seed, experiment);
         assert_eq!(draw(1, 5), draw(1, 5));
         assert_ne!(draw(1, 5), draw(2, 5));
         assert_ne!(draw(1, 5), draw(1, 6));
