@@ -29,15 +29,15 @@ pub struct Profile {
 /// from many short sequences than from a few long ones. Eight tokens are copied where `mad-mini` has four, which the baseline
 /// solves: a search needs room above it. All programs have the learning rate at which the DeltaNet learns; the
 /// baseline's SwiGLU is three times the width, so that larger mixing layers find room. As `move37 baselines` printed it
-/// (8 seeds of the delta net, 2 of the others, inner sizes made equal, an AVX-512 server core):
+/// (30 seeds each, inner sizes made equal, an AVX-512 server core; `docs/statistics.md` has the intervals):
 ///
 /// | seed program | nats per byte | recall | selective copying |
 /// |---|---|---|---|
-/// | delta_net | 2.286 (2.250 to 2.322) | 0.972 (0.957 to 0.988) | 0.669 (0.621 to 0.716) |
-/// | two_path_mixer | 2.045 | 0.988 | 0.793 |
-/// | gated_delta_net | 2.117 | 0.220 | 0.475 |
-/// | decay_linear_attention (no convolution) | 2.389 | 0.241 | 0.359 |
-/// | softmax_attention (no positions, no convolution) | 2.446 | 0.272 | 0.348 |
+/// | two_path_mixer | 2.062 | 0.978 | 0.818 |
+/// | delta_net | 2.252 | 0.934 | 0.663 |
+/// | gated_delta_net | 2.111 | 0.260 | 0.496 |
+/// | decay_linear_attention (no convolution) | 2.380 | 0.242 | 0.352 |
+/// | softmax_attention (no positions, no convolution) | 2.458 | 0.270 | 0.347 |
 pub const LAPTOP: Profile = Profile {
     dims: Dims { d_model: 32, layers: 2, heads: 4, swiglu: 96 },
     training: Training {

@@ -1,5 +1,7 @@
 //! What holds of every policy, and of each.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use move37_testkit::sample as sampled;
 
 use super::*;
