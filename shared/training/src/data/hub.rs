@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Repo, RepoType};
 
+use super::import::MOST_BYTES;
 use crate::Error;
 
 /// Attempts for a file beyond the first.
@@ -65,11 +66,15 @@ impl Reference {
 
     /// Its files on this machine, fetched where they are not there yet: a file, or the folder that holds them, with the column.
     fn fetch(&self) -> Result<PathBuf, Error> {
-        let api = ApiBuilder::from_env().with_retries(RETRIES).with_progress(stderr().is_terminal());
-        self.fetch_by(&api.build().map_err(|error| failed(&self.whole, error.to_string()))?)
+        let mut api = ApiBuilder::from_env().with_retries(RETRIES).with_progress(stderr().is_terminal());
+        // The client itself knows the token's file alone.
+        if let Some(token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()) {
+            api = api.with_token(Some(token));
+        }
+        self.fetch_by(MOST_BYTES, &api.build().map_err(|error| failed(&self.whole, error.to_string()))?)
     }
 
-    fn fetch_by(&self, api: &Api) -> Result<PathBuf, Error> {
+    fn fetch_by(&self, most: u64, api: &Api) -> Result<PathBuf, Error> {
         let repo = api.repo(Repo::with_revision(self.name.clone(), RepoType::Dataset, self.revision.clone()));
         let unheard = |error: &dyn std::fmt::Display| {
             let why = format!(
@@ -81,6 +86,19 @@ impl Reference {
         let listed = repo.info().map_err(|error| unheard(&error))?;
         let names: Vec<String> = listed.siblings.into_iter().map(|file| file.rfilename).collect();
         let wanted = self.wanted(&names)?;
+        // Asked before anything is fetched: data sets may have terabytes.
+        let mut size = 0;
+        for name in &wanted {
+            size += api.metadata(&repo.url(name)).map_err(|error| unheard(&error))?.size() as u64;
+            if size > most {
+                let why = format!(
+                    "its {} files have more than {most} bytes: name fewer, as {}/{name}",
+                    wanted.len(),
+                    self.named()
+                );
+                return Err(failed(&self.whole, why));
+            }
+        }
         // All of one data set are kept in one folder for its revision.
         let mut root = PathBuf::new();
         for name in &wanted {
@@ -95,6 +113,12 @@ impl Reference {
         let mut text = text.into_os_string();
         text.push(format!("#{column}"));
         Ok(text.into())
+    }
+
+    /// The data set without a path.
+    fn named(&self) -> String {
+        let revision = if self.revision == "main" { String::new() } else { format!("@{}", self.revision) };
+        format!("hf:{}{revision}", self.name)
     }
 
     /// The file that is named, or all of the best ending below it.
@@ -173,9 +197,13 @@ mod tests {
     }
 
     fn fetched(text: &str, cache: &Path) -> Result<PathBuf, Error> {
+        fetched_within(MOST_BYTES, text, cache)
+    }
+
+    fn fetched_within(most: u64, text: &str, cache: &Path) -> Result<PathBuf, Error> {
         let api = ApiBuilder::new().with_endpoint(hub()).with_cache_dir(cache.to_owned()).with_token(None);
         let api = api.with_progress(false).build().unwrap();
-        Reference::parse(Path::new(text)).unwrap().unwrap().fetch_by(&api)
+        Reference::parse(Path::new(text)).unwrap().unwrap().fetch_by(most, &api)
     }
 
     #[test]
@@ -204,6 +232,18 @@ mod tests {
         assert!(error.starts_with("fetch hf:we/other: the hub did not give it") && error.contains("--text"), "{error}");
         let error = fetched("hf:we/news/c.parquet", cache.path()).unwrap_err().to_string();
         assert!(error.contains("it has no text there; it has 3 files, such as README.md"), "{error}");
+    }
+
+    #[test]
+    fn more_than_can_be_read_is_refused_before_it_is_fetched() {
+        let cache = tempfile::tempdir().unwrap();
+        let error = fetched_within(20, "hf:we/news", cache.path()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("its 2 files have more than 20 bytes: name fewer, as hf:we/news/data/b.jsonl"),
+            "{error}"
+        );
+        assert!(std::fs::read_dir(cache.path()).unwrap().next().is_none(), "nothing was fetched");
+        assert!(fetched_within(20, "hf:we/news/data/b.jsonl", cache.path()).is_ok());
     }
 
     #[test]

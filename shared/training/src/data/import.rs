@@ -12,7 +12,7 @@ use crate::Error;
 /// Fewer bytes cannot be both trained and validated on.
 const LEAST_BYTES: usize = 4096;
 /// More bytes are not read into memory.
-const MOST_BYTES: u64 = 1 << 30;
+pub(super) const MOST_BYTES: u64 = 1 << 30;
 
 impl Corpus {
     /// The text of a file (one document) or of a folder (a document per file, in the order of their paths, folders within
