@@ -26,14 +26,16 @@ refused "a data set that the hub does not give" 3 "fetch hf:nobody/nothing: the 
 refused "a name that is none of the hub" 3 "hf:OWNER/NAME" "$move37" run --text hf:nothing --state "$scratch/a"
 
 # Devices.
-cuda=0
-command -v nvcc >/dev/null || cuda=1
-if [ $cuda = 1 ]; then
-    refused "a GPU in a build without CUDA" 3 "this build has no CUDA: build it with" \
-        "$move37" run "${tiny[@]}" --device cuda:0 --state "$scratch/a"
+refused "a GPU in a build without CUDA" 3 "this build has no CUDA: build it with" \
+    "$move37" run "${tiny[@]}" --device cuda:0 --state "$scratch/a"
+if command -v nvcc >/dev/null; then
+    say "not tried: a build with CUDA without its toolkit, since the toolkit is here"
+else
     refused "a build with CUDA without its toolkit" 3 "the CUDA toolkit is not here" \
         env CUDA_HOME="$scratch" CUDA_PATH= bash "$root/scripts/cuda.sh"
 fi
+refused "a device for a cluster" 2 "name devices in \[worker\]" \
+    "$move37" run "${tiny[@]}" --device candle --kafka localhost:1
 refused "a device that is none" 2 "there is no device .gpu." "$move37" run "${tiny[@]}" --device gpu --state "$scratch/a"
 
 # Candidates.

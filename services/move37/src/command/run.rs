@@ -75,6 +75,10 @@ pub async fn run(arguments: &Arguments) -> Result<Answer, Failure> {
         };
         return examine::dry_run(&arguments.wish, &book, arguments.place.state(), arguments.json);
     }
+    if !arguments.devices.is_empty() && arguments.place.cluster()?.is_some() {
+        let why = "--device is of a run in this process: on a cluster, name devices in [worker] of the workers' configuration";
+        return Err(Failure::usage(why));
+    }
     match arguments.place.cluster()? {
         None => here(arguments).await,
         Some(settings) => there(arguments, Arc::new(KafkaLog::connect(settings).await?)).await,
